@@ -1,0 +1,10 @@
+# SPDX-License-Identifier: Apache-2.0
+if(TETRAGON_SANITIZER STREQUAL "address")
+  add_compile_options(-fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer)
+  add_link_options(-fsanitize=address,undefined)
+elseif(TETRAGON_SANITIZER STREQUAL "thread")
+  add_compile_options(-fsanitize=thread -fno-omit-frame-pointer)
+  add_link_options(-fsanitize=thread)
+elseif(TETRAGON_SANITIZER)
+  message(FATAL_ERROR "TETRAGON_SANITIZER: '${TETRAGON_SANITIZER}' is not known; use address, thread or nothing")
+endif()
