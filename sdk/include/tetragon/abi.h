@@ -1,0 +1,388 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef TETRAGON_ABI_H
+#define TETRAGON_ABI_H
+
+/*
+ * The border between the daemon and a plugin. C11, fixed-width types, nothing else.
+ *
+ * Contract
+ *  - A plugin is a shared object that exports exactly one symbol, the constant object `tetragon_plugin_v1`.
+ *    The major version is in the name: a change that cannot be appended gets `tetragon_plugin_v2` beside it.
+ *  - Every struct begins with `struct_size`, set by the side that made it. Fields are only ever appended. A reader
+ *    uses a field only if TETRAGON_HAS says that the writer knew it. In option structs (`*_opts`), bytes beyond what
+ *    the reader knows must be zero, else the call is refused: an option that is not understood is never ignored.
+ *  - Lists are arrays of pointers, so that elements may grow.
+ *  - Memory: each side frees what it made. A view (tetragon_str, tetragon_bytes) is valid during the call only,
+ *    unless the comment says otherwise. Views are not NUL-terminated and may hold any byte.
+ *  - No exception, longjmp or signal crosses the border. Functions answer 0 or a negative tetragon_rc and set the
+ *    error text with host->set_error before they answer a negative code.
+ *  - Threads: create, start, scan, stop and destroy are called from one thread, never at the same time. decode is
+ *    called from one reader thread at a time and must be a pure function of its arguments. Host functions may be
+ *    called from any thread between create and the end of destroy, unless the comment says otherwise.
+ *  - A plugin runs inside the daemon with all of its rights: loading one is trust, not isolation (see ABI.md).
+ */
+
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define TETRAGON_ABI_MINOR 0u
+#define TETRAGON_PLUGIN_SYMBOL "tetragon_plugin_v1"
+#define TETRAGON_EXPORT __attribute__((visibility("default"), used))
+
+/* True when the writer of *p knew the field. */
+#define TETRAGON_HAS(p, field) \
+  ((p)->struct_size >= offsetof(__typeof__(*(p)), field) + sizeof((p)->field))
+
+typedef int32_t tetragon_rc;
+enum {
+  TETRAGON_OK = 0,
+  TETRAGON_E_INVALID = -1,     /* wrong input */
+  TETRAGON_E_UNSUPPORTED = -2, /* not possible on this kernel or machine; the error text says why */
+  TETRAGON_E_NOT_FOUND = -3,
+  TETRAGON_E_EXISTS = -4,
+  TETRAGON_E_LIMIT = -5,
+  TETRAGON_E_PERMISSION = -6,
+  TETRAGON_E_SYSTEM = -7, /* a system call failed; errno is in the error text */
+  TETRAGON_E_STATE = -8,  /* not possible in this phase of the life cycle */
+  TETRAGON_E_INTERNAL = -9
+};
+
+typedef struct tetragon_str {
+  const char *data;
+  uint64_t size;
+} tetragon_str;
+
+typedef struct tetragon_bytes {
+  const void *data;
+  uint64_t size;
+} tetragon_bytes;
+
+/* ---- processes ------------------------------------------------------------------------------------------------- */
+
+/* Identity of one process image: thread group id in the host's pid namespace and CLOCK_BOOTTIME nanoseconds of its
+ * exec (of its clone, until it execs). All zero: unknown. */
+typedef struct tetragon_process_key {
+  uint64_t start_ns;
+  uint32_t pid;
+  uint32_t reserved;
+} tetragon_process_key;
+
+enum { /* tetragon_process_exec.flags; the words of process.flags */
+  TETRAGON_EXEC_EXECVE = 0x1,
+  TETRAGON_EXEC_PROCFS = 0x4,
+  TETRAGON_EXEC_ERROR_ENVS = 0x8,
+  TETRAGON_EXEC_TRUNC_ARGS = 0x10,
+  TETRAGON_EXEC_MISS = 0x40,
+  TETRAGON_EXEC_ERROR_FILENAME = 0x100,
+  TETRAGON_EXEC_ERROR_ARGS = 0x200,
+  TETRAGON_EXEC_NO_CWD = 0x800,
+  TETRAGON_EXEC_ROOT_CWD = 0x1000,
+  TETRAGON_EXEC_ERROR_CWD = 0x2000,
+  TETRAGON_EXEC_CLONE = 0x4000,
+  TETRAGON_EXEC_ERROR_CGROUP_NAME = 0x10000,
+  TETRAGON_EXEC_ERROR_CGROUP_SUBSYS_CGRP = 0x40000,
+  TETRAGON_EXEC_ERROR_CGROUP_SUBSYS = 0x80000,
+  TETRAGON_EXEC_ERROR_CGROUPS = 0x100000,
+  TETRAGON_EXEC_ERROR_CGROUP_ID = 0x200000,
+  TETRAGON_EXEC_ERROR_PATH_CWD = 0x400000,
+  TETRAGON_EXEC_DATA_FILENAME = 0x800000,
+  TETRAGON_EXEC_DATA_ARGS = 0x1000000,
+  TETRAGON_EXEC_IN_INIT_TREE = 0x2000000
+};
+
+enum { /* tetragon_process_exec.privileges: why privileges were raised by this exec */
+  TETRAGON_PRIV_FILE_CAPS = 0x1,
+  TETRAGON_PRIV_SETUID = 0x2,
+  TETRAGON_PRIV_SETGID = 0x4
+};
+
+enum { /* index into tetragon_process_exec.namespaces: inode number of each namespace, 0 when the kernel has none */
+  TETRAGON_NS_UTS,
+  TETRAGON_NS_IPC,
+  TETRAGON_NS_MNT,
+  TETRAGON_NS_PID,
+  TETRAGON_NS_PID_FOR_CHILDREN,
+  TETRAGON_NS_NET,
+  TETRAGON_NS_TIME,
+  TETRAGON_NS_TIME_FOR_CHILDREN,
+  TETRAGON_NS_CGROUP,
+  TETRAGON_NS_USER,
+  TETRAGON_NS_COUNT
+};
+
+typedef struct tetragon_credentials {
+  uint32_t struct_size;
+  uint32_t uid, gid, euid, egid, suid, sgid, fsuid, fsgid; /* as seen from the initial user namespace */
+  uint32_t securebits;
+  uint64_t cap_permitted, cap_effective, cap_inheritable; /* bit n = capability n */
+  int32_t user_ns_level;                                  /* 0: the initial user namespace */
+  uint32_t user_ns_uid, user_ns_gid;                      /* its owner */
+  uint32_t user_ns_inum;
+} tetragon_credentials;
+
+/* A new process image, or (with TETRAGON_EXEC_PROCFS) one that ran before the daemon. */
+typedef struct tetragon_process_exec {
+  uint32_t struct_size;
+  uint32_t flags;
+  tetragon_process_key process;
+  tetragon_process_key parent;
+  tetragon_process_key replaced; /* image of the same process that this exec ended; zero when it was a clone's or unknown */
+  uint64_t time_ns;              /* CLOCK_BOOTTIME */
+  uint32_t tid;
+  uint32_t uid;         /* effective */
+  uint32_t auid;        /* login uid, 4294967295 when unset */
+  uint32_t ns_pid;      /* pid in the innermost pid namespace */
+  uint32_t parent_pid;  /* used when `parent` is unknown */
+  uint32_t privileges;  /* TETRAGON_PRIV_* */
+  uint32_t file_links;  /* hard links of the executed file; 0: deleted or memfd */
+  uint32_t file_valid;  /* 1: file_inode and file_links were read */
+  uint64_t file_inode;
+  uint64_t cgroup_id;
+  tetragon_str filename; /* as the kernel resolved it: may be relative to cwd; comm for kernel threads */
+  tetragon_str cwd;
+  tetragon_str cgroup_name;
+  tetragon_bytes args; /* NUL-separated, argv[0] first */
+  tetragon_bytes envs; /* NUL-separated KEY=VALUE */
+  uint64_t args_data;  /* id of out-of-line pieces that follow `args`, 0: none */
+  uint64_t envs_data;
+  const tetragon_credentials *credentials; /* may be NULL */
+  uint32_t namespaces[TETRAGON_NS_COUNT];
+} tetragon_process_exec;
+
+typedef struct tetragon_process_clone {
+  uint32_t struct_size;
+  uint32_t flags; /* TETRAGON_EXEC_IN_INIT_TREE, TETRAGON_EXEC_MISS */
+  tetragon_process_key process;
+  tetragon_process_key parent;
+  uint64_t time_ns;
+  uint32_t tid;
+  uint32_t ns_pid;
+  uint32_t parent_pid;
+  uint32_t reserved;
+} tetragon_process_clone;
+
+typedef struct tetragon_process_exit {
+  uint32_t struct_size;
+  uint32_t code; /* the kernel's exit code: status << 8 | 0x80 core dumped | signal */
+  tetragon_process_key process;
+  uint64_t time_ns;
+  uint32_t tid;
+  uint32_t reserved;
+} tetragon_process_exit;
+
+/* A piece of something too long for one record. Pieces of one id come in order, before the event that names the id. */
+typedef struct tetragon_data {
+  uint32_t struct_size;
+  uint32_t reserved;
+  uint64_t id; /* unique among data that wait; never 0 */
+  tetragon_bytes piece;
+} tetragon_data;
+
+/* ---- all other events ------------------------------------------------------------------------------------------ */
+
+enum {
+  TETRAGON_ARG_STRING = 1, /* s */
+  TETRAGON_ARG_BYTES = 2,  /* b */
+  TETRAGON_ARG_INT = 3,    /* i, 32 bit */
+  TETRAGON_ARG_UINT = 4,   /* u, 32 bit */
+  TETRAGON_ARG_LONG = 5,   /* i, 64 bit */
+  TETRAGON_ARG_SIZE = 6    /* u, 64 bit */
+};
+
+typedef struct tetragon_arg {
+  uint32_t struct_size;
+  uint32_t kind; /* TETRAGON_ARG_* */
+  tetragon_str label;
+  union {
+    int64_t i;
+    uint64_t u;
+    tetragon_str s;
+    tetragon_bytes b;
+  } value;
+} tetragon_arg;
+
+/* Exported as process_plugin {process, parent, plugin, event, args}. */
+typedef struct tetragon_event {
+  uint32_t struct_size;
+  uint32_t tid;
+  tetragon_process_key process; /* start_ns 0: the current image of process.pid */
+  uint64_t time_ns;             /* CLOCK_BOOTTIME */
+  tetragon_str name;            /* lower-case words joined by '_' */
+  tetragon_str message;
+  const tetragon_arg *const *args;
+  uint32_t arg_count;
+  uint32_t reserved;
+} tetragon_event;
+
+/* Where a decoder puts what it read. Every function copies what it keeps before it returns. */
+typedef struct tetragon_event_out {
+  uint32_t struct_size;
+  uint32_t reserved;
+  void *ctx;
+  void (*process_exec)(void *ctx, const tetragon_process_exec *event);
+  void (*process_clone)(void *ctx, const tetragon_process_clone *event);
+  void (*process_exit)(void *ctx, const tetragon_process_exit *event);
+  void (*data)(void *ctx, const tetragon_data *data);
+  void (*event)(void *ctx, const tetragon_event *event);
+} tetragon_event_out;
+
+/* ---- what a plugin registers ----------------------------------------------------------------------------------- */
+
+/* One kind of record that the plugin's BPF programs (or its scan) write. `kind` is the plugin's own number: the host
+ * adds the plugin's run-time number, so nobody queues for a slot in a central list. */
+typedef struct tetragon_record_kind {
+  uint32_t struct_size;
+  uint16_t kind;
+  uint16_t reserved;
+  uint32_t min_size; /* shorter records are counted as bad and never reach decode */
+  tetragon_str name; /* for metrics and logs */
+  /* Pure: no globals, no allocation in the steady state, no host call. `record` starts with struct tg_record and is
+   * 8-byte aligned. TETRAGON_E_INVALID: the record cannot be decoded; it is counted and dropped. */
+  tetragon_rc (*decode)(const void *record, uint64_t size, const tetragon_event_out *out);
+} tetragon_record_kind;
+
+/* An argument type that policies may name, with its decoder. */
+typedef struct tetragon_arg_type {
+  uint32_t struct_size;
+  uint32_t reserved;
+  tetragon_str name;
+  tetragon_str btf_type; /* kernel type the reader resolves, e.g. "struct file"; empty: a scalar */
+  tetragon_rc (*decode)(tetragon_bytes raw, tetragon_arg *ret_arg);
+} tetragon_arg_type;
+
+/* An ELF file built for BPF, embedded in the plugin; valid while the plugin is loaded. */
+typedef struct tetragon_bpf_elf {
+  uint32_t struct_size;
+  uint32_t reserved;
+  tetragon_str name;
+  tetragon_bytes elf;
+} tetragon_bpf_elf;
+
+typedef struct tetragon_hook_type {
+  uint32_t struct_size;
+  uint32_t record_kind_count;
+  uint32_t arg_type_count;
+  uint32_t bpf_elf_count;
+  tetragon_str policy_section; /* "kprobes", …; empty: works without a policy */
+  const tetragon_record_kind *const *record_kinds;
+  const tetragon_arg_type *const *arg_types;
+  const tetragon_bpf_elf *const *bpf_elfs;
+  /* Optional, after start: emit records for what existed before (host->emit). May block. */
+  tetragon_rc (*scan)(void *instance);
+} tetragon_hook_type;
+
+enum { TETRAGON_ACTION_KERNEL = 1, TETRAGON_ACTION_USER = 2 };
+
+typedef struct tetragon_action_call {
+  uint32_t struct_size;
+  uint32_t reserved;
+  tetragon_process_key process;
+  tetragon_str policy;
+  tetragon_str argument; /* e.g. the URL of GetUrl */
+} tetragon_action_call;
+
+typedef struct tetragon_action_type {
+  uint32_t struct_size;
+  uint32_t where;    /* TETRAGON_ACTION_* */
+  tetragon_str name; /* as policies spell it: "Sigkill" */
+  uint32_t bpf_elf_count;
+  uint32_t reserved;
+  const tetragon_bpf_elf *const *bpf_elfs; /* kernel actions: one per program type */
+  /* User-space actions: called from a worker thread, never from the reader; may block until its own deadline. */
+  tetragon_rc (*execute)(void *instance, const tetragon_action_call *call);
+} tetragon_action_type;
+
+enum { TETRAGON_SINK_JSON = 1, TETRAGON_SINK_PROTOBUF = 2 };
+
+typedef struct tetragon_sink_type {
+  uint32_t struct_size;
+  uint32_t format; /* TETRAGON_SINK_*: one element = one JSON text without newline, or one GetEventsResponse */
+  tetragon_str name;
+  /* Called from the sink's own thread with everything that waits. May block: only this sink then loses events, and
+   * `lost` says how many since the last call. A negative answer is counted; the events are not offered again. */
+  tetragon_rc (*write)(void *instance, const tetragon_bytes *events, uint64_t count, uint64_t lost);
+} tetragon_sink_type;
+
+/* ---- what the host offers -------------------------------------------------------------------------------------- */
+
+enum { TETRAGON_LOG_TRACE, TETRAGON_LOG_DEBUG, TETRAGON_LOG_INFO, TETRAGON_LOG_WARN, TETRAGON_LOG_ERROR };
+
+typedef struct tetragon_bpf tetragon_bpf;         /* a BPF object; closed by the host when the plugin stops or fails */
+typedef struct tetragon_counter tetragon_counter; /* lives as long as the daemon */
+
+typedef struct tetragon_host {
+  uint32_t struct_size;
+  uint32_t abi_minor;
+  void *ctx; /* first argument of every function */
+
+  void (*log)(void *ctx, uint32_t level, tetragon_str message);
+  /* Text for the negative code that this thread is about to answer. */
+  void (*set_error)(void *ctx, tetragon_str message);
+  uint64_t (*boot_ns)(void *ctx); /* CLOCK_BOOTTIME */
+
+  /* Effective value of a daemon option as text. The view stays valid until destroy. */
+  tetragon_rc (*config_get)(void *ctx, tetragon_str option, tetragon_str *ret_value);
+
+  /* A counter tetragon_plugin_<plugin>_<name>_total. The same name gives the same counter. */
+  tetragon_rc (*counter)(void *ctx, tetragon_str name, tetragon_counter **ret_counter);
+  void (*counter_add)(void *ctx, tetragon_counter *counter, uint64_t n);
+
+  /* Puts a record into the stream as if a BPF program had written it. `body` follows struct tg_record. Only from
+   * scan, or after it. TETRAGON_E_LIMIT when the queue is full (counted as lost). */
+  tetragon_rc (*emit)(void *ctx, uint16_t kind, tetragon_bytes body);
+
+  /* Number of arguments of a raw tracepoint by the kernel's BTF: lets one program serve kernels that appended one. */
+  tetragon_rc (*tracepoint_args)(void *ctx, tetragon_str tracepoint, uint32_t *ret_count);
+
+  /* BPF objects. open -> set_* -> load -> attach. Maps whose name the host shares (tg_ring, tg_cpu, execve_map) are
+   * bound to the host's; their declared key and value sizes must agree. Not from decode. */
+  tetragon_rc (*bpf_open)(void *ctx, tetragon_str name, tetragon_bytes elf, tetragon_bpf **ret_bpf);
+  tetragon_rc (*bpf_set_const)(void *ctx, tetragon_bpf *bpf, tetragon_str variable, tetragon_bytes value);
+  tetragon_rc (*bpf_set_max_entries)(void *ctx, tetragon_bpf *bpf, tetragon_str map, uint32_t entries);
+  tetragon_rc (*bpf_set_autoload)(void *ctx, tetragon_bpf *bpf, tetragon_str program, uint32_t on);
+  tetragon_rc (*bpf_load)(void *ctx, tetragon_bpf *bpf);
+  tetragon_rc (*bpf_attach)(void *ctx, tetragon_bpf *bpf, tetragon_str program);
+  /* flags as of bpf(2) BPF_MAP_UPDATE_ELEM; TETRAGON_E_EXISTS, TETRAGON_E_NOT_FOUND, TETRAGON_E_LIMIT (map full). */
+  tetragon_rc (*bpf_map_update)(void *ctx, tetragon_bpf *bpf, tetragon_str map, tetragon_bytes key,
+                                tetragon_bytes value, uint64_t flags);
+  tetragon_rc (*bpf_map_lookup)(void *ctx, tetragon_bpf *bpf, tetragon_str map, tetragon_bytes key, void *ret_value,
+                                uint64_t value_size);
+  tetragon_rc (*bpf_map_delete)(void *ctx, tetragon_bpf *bpf, tetragon_str map, tetragon_bytes key);
+} tetragon_host;
+
+/* ---- the one exported object ----------------------------------------------------------------------------------- */
+
+enum { TETRAGON_KIND_HOOK = 1, TETRAGON_KIND_ACTION = 2, TETRAGON_KIND_SINK = 3 };
+
+/* Constant data: the host reads it before it calls anything, to list plugins and to refuse wrong ones. */
+typedef struct tetragon_plugin {
+  uint32_t struct_size;
+  uint32_t abi_minor;      /* TETRAGON_ABI_MINOR the plugin was built with */
+  uint32_t min_host_minor; /* oldest host it works with; a host below refuses it, naming both */
+  uint32_t kind;           /* TETRAGON_KIND_*; names the folder it is installed in */
+  tetragon_str id;         /* "vendor.name", lower case, [a-z0-9_-] around one dot */
+  tetragon_str version;
+  tetragon_str summary; /* one line */
+
+  /* May fail; nothing may be attached yet. `host` stays valid until destroy returns. */
+  tetragon_rc (*create)(const tetragon_host *host, void **ret_instance);
+  /* Opens, loads and attaches. After a failure the host calls stop, then destroy. */
+  tetragon_rc (*start)(void *instance);
+  /* Idempotent; accepts a half-started instance; must not fail. */
+  void (*stop)(void *instance);
+  void (*destroy)(void *instance);
+
+  const tetragon_hook_type *hook;     /* exactly the one that `kind` names is not NULL */
+  const tetragon_action_type *action; /* " */
+  const tetragon_sink_type *sink;     /* " */
+} tetragon_plugin;
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif /* TETRAGON_ABI_H */
