@@ -1,0 +1,138 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Finds the kernels of kernels.json: Debian packages are downloaded and unpacked into a cache, never installed."""
+
+import json
+import lzma
+import os
+import re
+import shutil
+import subprocess
+import tempfile
+from dataclasses import dataclass, field
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+ROOT = HERE.parent.parent
+# What the guest needs before it sees the host root; built-in ones are simply not found as files.
+BOOT_MODULES = ["virtio_pci", "virtio_console", "fuse", "virtiofs", "overlay"]
+
+
+class Unavailable(Exception):
+    """The kernel cannot be had on this machine; the text says why and what to do."""
+
+
+@dataclass
+class Kernel:
+    name: str
+    image: Path
+    expect: dict
+    modules_dir: Path | None = None
+    boot_modules: list[Path] = field(default_factory=list)
+
+
+def cache_dir() -> Path:
+    return Path(os.environ.get("TETRAGON_KERNEL_CACHE", ROOT / "build" / "kernels"))
+
+
+def load_table() -> dict:
+    return json.loads((HERE / "kernels.json").read_text())["kernels"]
+
+
+def find(name: str, refresh: bool = False) -> Kernel:
+    table = load_table()
+    if name not in table:
+        raise Unavailable(f"kernel '{name}' is not in {HERE / 'kernels.json'}; it has: {', '.join(table)}")
+    entry = table[name]
+    if "image" in entry:
+        return find_prebuilt(name, entry)
+    return find_debian(name, entry, refresh)
+
+
+def find_prebuilt(name: str, entry: dict) -> Kernel:
+    folders = [cache_dir()] + [(ROOT / p).resolve() for p in entry.get("search", [])]
+    if os.environ.get("TETRAGON_TEST_KERNELS"):
+        folders.insert(0, Path(os.environ["TETRAGON_TEST_KERNELS"]))
+    for folder in folders:
+        image = folder / entry["image"]
+        if image.is_file():
+            return Kernel(name, image, entry["expect"])
+    raise Unavailable(f"no {entry['image']} in {', '.join(map(str, folders))}; {entry['how']}")
+
+
+def find_debian(name: str, entry: dict, refresh: bool) -> Kernel:
+    folder = cache_dir() / name
+    if refresh or not (folder / "complete").exists():
+        fetch_debian(entry["meta_package"], folder)
+    release = (folder / "complete").read_text().strip()
+    modules_dir = folder / "lib" / "modules" / release
+    return Kernel(name, folder / "boot" / f"vmlinuz-{release}", entry["expect"], modules_dir, boot_modules(modules_dir))
+
+
+def run_tool(*command: str, cwd: Path | None = None) -> str:
+    try:
+        done = subprocess.run(command, cwd=cwd, capture_output=True, text=True, timeout=600)
+    except (OSError, subprocess.TimeoutExpired) as error:
+        raise Unavailable(f"'{' '.join(command)}' cannot be run: {error}") from error
+    if done.returncode != 0:
+        raise Unavailable(f"'{' '.join(command)}' failed ({done.returncode}): {done.stderr.strip()[-400:]}")
+    return done.stdout
+
+
+def image_package(meta_package: str) -> str:
+    listing = run_tool("apt-cache", "depends", "--important", meta_package)
+    packages = re.findall(r"Depends: (linux-image-\d\S+)", listing)
+    if not packages:
+        raise Unavailable(f"package '{meta_package}' depends on no versioned kernel image; is the Debian 12 security suite in the apt sources?")
+    return packages[0]
+
+
+def fetch_debian(meta_package: str, folder: Path) -> None:
+    """Two attempts: package lists may be absent or older than the archive."""
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=folder.parent) as work_name:
+        work = Path(work_name)
+        try:
+            package = image_package(meta_package)
+            run_tool("apt-get", "download", package, cwd=work)
+        except Unavailable:
+            run_tool("apt-get", "update", "-q")
+            package = image_package(meta_package)
+            run_tool("apt-get", "download", package, cwd=work)
+        archive = next(work.glob("*.deb"))
+        tree = work / "tree"
+        run_tool("dpkg-deb", "-x", str(archive), str(tree))
+        release = package.removeprefix("linux-image-")
+        run_tool("depmod", "-b", str(tree), release)
+        (tree / "complete").write_text(release + "\n")
+        tree.chmod(0o755)
+        shutil.rmtree(folder, ignore_errors=True)
+        tree.rename(folder)
+
+
+def boot_modules(modules_dir: Path) -> list[Path]:
+    """Files to insmod in order, dependencies first, as depmod found them."""
+    deps = {}
+    for line in (modules_dir / "modules.dep").read_text().splitlines():
+        path, _, needs = line.partition(":")
+        deps[path] = needs.split()
+    by_name = {module_name(path): path for path in deps}
+    order: list[str] = []
+    for name in BOOT_MODULES:
+        path = by_name.get(name)
+        if path is None:
+            continue
+        # modules.dep lists what must be loaded first at the end.
+        for item in [*reversed(deps[path]), path]:
+            if item not in order:
+                order.append(item)
+    return [modules_dir / item for item in order]
+
+
+def module_name(path: str) -> str:
+    return Path(path).name.split(".ko")[0].replace("-", "_")
+
+
+def module_bytes(path: Path) -> bytes:
+    if path.suffix == ".xz":
+        return lzma.decompress(path.read_bytes())
+    return path.read_bytes()
