@@ -16,7 +16,9 @@ Error error_at(std::string_view text, size_t pos, std::string_view what) {
                "line " + std::to_string(line) + ", column " + std::to_string(column) + ": " + std::string(what));
 }
 
-bool is_space(char c) { return c == ' ' || c == '\t' || c == '\n' || c == '\r'; }
+bool is_space(char c) {
+  return c == ' ' || c == '\t' || c == '\n' || c == '\r';
+}
 
 // Position of the quote that ends the string starting at pos, or npos.
 size_t end_of_string(std::string_view text, size_t pos) {
