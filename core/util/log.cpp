@@ -21,7 +21,7 @@ std::atomic<int> current_level{static_cast<int>(Level::info)};
 
 namespace {
 
-constexpr std::string_view kLevelNames[] = {"panic", "fatal", "error", "warning", "info", "debug", "trace"};
+constexpr std::string_view kLevelNames[] = {"panic", "fatal", "error", "warn", "info", "debug", "trace"};
 
 struct Target {
   std::shared_ptr<spdlog::logger> logger;
@@ -131,7 +131,7 @@ std::string_view to_string(Level level) noexcept {
 
 Result<Level> parse_level(std::string_view name) {
   const std::string wanted = lower(name);
-  if (wanted == "warn") return Level::warn;
+  if (wanted == "warning") return Level::warn;
   for (std::size_t i = 0; i < std::size(kLevelNames); ++i) {
     if (wanted == kLevelNames[i]) return static_cast<Level>(i);
   }
