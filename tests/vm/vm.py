@@ -18,6 +18,8 @@ import shutil
 import signal
 import subprocess
 import sys
+
+sys.dont_write_bytecode = True
 import tempfile
 import time
 from pathlib import Path
