@@ -11,14 +11,13 @@ import os
 import re
 import signal
 import sys
-
-sys.dont_write_bytecode = True
 import time
 import traceback
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
+sys.dont_write_bytecode = True
 sys.path.insert(0, str(HERE))
 
 from lib import features  # noqa: E402
@@ -100,6 +99,7 @@ def main() -> int:
     parser.add_argument("pattern", nargs="*", help="only cases whose name contains one of these")
     parser.add_argument("--build", type=Path, default=ROOT / "build" / "release")
     parser.add_argument("--out", type=Path, help="append result lines to this file")
+    parser.add_argument("--truncate", action="store_true", help="empty the --out file first")
     parser.add_argument("--list", action="store_true", help="print the names only")
     parser.add_argument("--features", action="store_true", help="print what this kernel can do and why not")
     args = parser.parse_args()
@@ -113,6 +113,9 @@ def main() -> int:
     if args.list:
         print("\n".join(name for name, _ in cases))
         return 0
+    if args.out and args.truncate:
+        args.out.parent.mkdir(parents=True, exist_ok=True)
+        args.out.write_text("")
     count = {"PASS": 0, "FAIL": 0, "SKIP": 0}
     for name, function in cases:
         begin = time.monotonic()

@@ -36,6 +36,11 @@ def read(path: Path) -> list[Case]:
     return cases
 
 
+def write(path: Path, cases: list[Case]) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text("".join(f"{case.status} {case.name} {case.reason}".rstrip() + "\n" for case in cases))
+
+
 def report(cases: list[Case], title: str) -> Tally:
     tally = Tally()
     for case in cases:

@@ -6,11 +6,10 @@ import argparse
 import json
 import os
 import sys
-
-sys.dont_write_bytecode = True
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
+sys.dont_write_bytecode = True
 sys.path.insert(0, str(HERE.parent / "e2e"))
 
 from lib import features  # noqa: E402

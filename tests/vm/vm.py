@@ -18,14 +18,14 @@ import shutil
 import signal
 import subprocess
 import sys
-
-sys.dont_write_bytecode = True
 import tempfile
 import time
 from pathlib import Path
 
-import kernels
-import results
+sys.dont_write_bytecode = True  # before our own modules: the source tree stays as it is
+
+import kernels  # noqa: E402
+import results  # noqa: E402
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
@@ -203,12 +203,13 @@ def run_cases(kernel, args) -> int:
     return 0
 
 
-def unavailable(name: str, error: Exception) -> int:
+def unavailable(name: str, folder: Path, error: Exception) -> int:
     on_ci = os.environ.get("CI") == "true"
     print(f"vm {name}: {'FAIL' if on_ci else 'SKIP'}: {error}")
     listing = subprocess.run([sys.executable, str(ROOT / "tests" / "e2e" / "run.py"), "--list"], capture_output=True,
                              text=True)
     cases = [results.Case("SKIP", line, f"kernel {name} is not here") for line in listing.stdout.split()]
+    results.write(folder / "results.txt", cases)
     results.report(cases, f"vm {name}")
     if on_ci:
         print("CI=true: a virtual machine test may not be skipped there")
@@ -255,7 +256,7 @@ def main() -> int:
         require_tools()
         kernel = kernels.find(args.kernel, args.refresh)
     except kernels.Unavailable as error:
-        return unavailable(args.kernel, error)
+        return unavailable(args.kernel, args.results, error)
     begin = time.monotonic()
     code = boot_and_run(kernel, args, command, show_output=True) if command else run_cases(kernel, args)
     print(f"vm {kernel.name}: {time.monotonic() - begin:.0f} s")
