@@ -91,7 +91,8 @@ enum { /* tetragon_process_exec.flags; the words of process.flags */
   TETRAGON_EXEC_ERROR_PATH_CWD = 0x400000,
   TETRAGON_EXEC_DATA_FILENAME = 0x800000,
   TETRAGON_EXEC_DATA_ARGS = 0x1000000,
-  TETRAGON_EXEC_IN_INIT_TREE = 0x2000000
+  TETRAGON_EXEC_IN_INIT_TREE = 0x2000000,
+  TETRAGON_EXEC_QUIET = 0x4000000 /* no word: known to the cache, but not reported (kernel threads found at start) */
 };
 
 enum { /* tetragon_process_exec.privileges: why privileges were raised by this exec */
@@ -320,7 +321,8 @@ typedef struct tetragon_host {
   void *ctx; /* first argument of every function */
 
   void (*log)(void *ctx, uint32_t level, tetragon_str message);
-  /* Text for the negative code that this thread is about to answer. */
+  /* Text for the negative code that this thread is about to answer. Without it the host reports the text of the last
+   * host function that failed on this thread. */
   void (*set_error)(void *ctx, tetragon_str message);
   uint64_t (*boot_ns)(void *ctx); /* CLOCK_BOOTTIME */
 
@@ -352,6 +354,10 @@ typedef struct tetragon_host {
   tetragon_rc (*bpf_map_lookup)(void *ctx, tetragon_bpf *bpf, tetragon_str map, tetragon_bytes key, void *ret_value,
                                 uint64_t value_size);
   tetragon_rc (*bpf_map_delete)(void *ctx, tetragon_bpf *bpf, tetragon_str map, tetragon_bytes key);
+
+  /* Text of the last negative answer of a host function on this thread; empty when there was none. Valid until this
+   * thread's next host call. A plugin that can go on without something says with it why it had to. */
+  void (*last_error)(void *ctx, tetragon_str *ret_message);
 } tetragon_host;
 
 /* ---- the one exported object ----------------------------------------------------------------------------------- */
