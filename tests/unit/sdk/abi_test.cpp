@@ -23,9 +23,9 @@ TEST_CASE("layout of ABI 1.0 on 64-bit machines") {
   CHECK(offsetof(tetragon_plugin, create) == 64);
   CHECK(offsetof(tetragon_plugin, sink) == 112);
   CHECK(offsetof(tetragon_host, log) == 16);
-  CHECK(offsetof(tetragon_host, bpf_map_delete) == 152);
-  CHECK(offsetof(tetragon_host, last_error) == 160);
-  CHECK(offsetof(tetragon_hook_type, scan) == 48);
+  CHECK(offsetof(tetragon_host, bpf_map_delete) == 144);
+  CHECK(offsetof(tetragon_host, last_error) == 152);
+  CHECK(offsetof(tetragon_hook_type, scan) == 56);
   CHECK(offsetof(tetragon_record_kind, decode) == 32);
   CHECK(sizeof(tg_record) == 32);
   CHECK(offsetof(tg_record, time_ns) == 24);

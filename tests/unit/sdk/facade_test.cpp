@@ -37,7 +37,7 @@ TEST_CASE("the descriptor is complete constant data") {
   CHECK(p.hook->record_kinds[0]->kind == 1);
   CHECK(p.hook->record_kinds[0]->min_size == sizeof(sample_record));
   CHECK(p.hook->arg_type_count == 0);
-  CHECK(p.hook->scan != nullptr);
+  CHECK((p.hook->scan != nullptr));
 }
 
 TEST_CASE_FIXTURE(Fixture, "a whole life") {

@@ -220,28 +220,29 @@ class FakeHost {
       *ret = reinterpret_cast<tetragon_bpf*>(static_cast<std::uintptr_t>(host.bpf.size()));
       return TETRAGON_OK;
     };
-    host_.bpf_set_const = [](void* ctx, tetragon_bpf* bpf, tetragon_str name, tetragon_bytes value) -> tetragon_rc {
-      return self(ctx).setting(bpf, "bpf_set_const", name, [&](FakeBpf& o) { o.constants[copy(name)] = copy(value); });
+    host_.bpf_set_const = [](void* ctx, tetragon_bpf* handle, tetragon_str name, tetragon_bytes value) -> tetragon_rc {
+      return self(ctx).setting(handle, "bpf_set_const", name,
+                               [&](FakeBpf& o) { o.constants[copy(name)] = copy(value); });
     };
-    host_.bpf_set_max_entries = [](void* ctx, tetragon_bpf* bpf, tetragon_str map, std::uint32_t n) -> tetragon_rc {
-      return self(ctx).setting(bpf, "bpf_set_max_entries", map, [&](FakeBpf& o) { o.max_entries[copy(map)] = n; });
+    host_.bpf_set_max_entries = [](void* ctx, tetragon_bpf* handle, tetragon_str map, std::uint32_t n) -> tetragon_rc {
+      return self(ctx).setting(handle, "bpf_set_max_entries", map, [&](FakeBpf& o) { o.max_entries[copy(map)] = n; });
     };
-    host_.bpf_set_autoload = [](void* ctx, tetragon_bpf* bpf, tetragon_str name, std::uint32_t on) -> tetragon_rc {
-      return self(ctx).setting(bpf, "bpf_set_autoload", name, [&](FakeBpf& o) { o.autoload[copy(name)] = on != 0; });
+    host_.bpf_set_autoload = [](void* ctx, tetragon_bpf* handle, tetragon_str name, std::uint32_t on) -> tetragon_rc {
+      return self(ctx).setting(handle, "bpf_set_autoload", name, [&](FakeBpf& o) { o.autoload[copy(name)] = on != 0; });
     };
-    host_.bpf_load = [](void* ctx, tetragon_bpf* bpf) -> tetragon_rc {
-      return self(ctx).setting(bpf, "bpf_load", {}, [](FakeBpf& o) { o.loaded = true; });
+    host_.bpf_load = [](void* ctx, tetragon_bpf* handle) -> tetragon_rc {
+      return self(ctx).setting(handle, "bpf_load", {}, [](FakeBpf& o) { o.loaded = true; });
     };
-    host_.bpf_attach = [](void* ctx, tetragon_bpf* bpf, tetragon_str program) -> tetragon_rc {
-      return self(ctx).using_it(bpf, "bpf_attach", program, [&](FakeBpf& o) {
+    host_.bpf_attach = [](void* ctx, tetragon_bpf* handle, tetragon_str program) -> tetragon_rc {
+      return self(ctx).using_it(handle, "bpf_attach", program, [&](FakeBpf& o) {
         o.attached.push_back(copy(program));
         return TETRAGON_OK;
       });
     };
-    host_.bpf_map_update = [](void* ctx, tetragon_bpf* bpf, tetragon_str map, tetragon_bytes key, tetragon_bytes value,
-                              std::uint64_t flags) -> tetragon_rc {
+    host_.bpf_map_update = [](void* ctx, tetragon_bpf* handle, tetragon_str map, tetragon_bytes key,
+                              tetragon_bytes value, std::uint64_t flags) -> tetragon_rc {
       auto& host = self(ctx);
-      return host.using_it(bpf, "bpf_map_update", map, [&](FakeBpf& o) -> tetragon_rc {
+      return host.using_it(handle, "bpf_map_update", map, [&](FakeBpf& o) -> tetragon_rc {
         auto& entries = o.maps[copy(map)];
         const bool present = entries.count(copy(key)) != 0;
         if (flags == 1 && present) {
@@ -258,10 +259,10 @@ class FakeHost {
         return TETRAGON_OK;
       });
     };
-    host_.bpf_map_lookup = [](void* ctx, tetragon_bpf* bpf, tetragon_str map, tetragon_bytes key, void* ret,
+    host_.bpf_map_lookup = [](void* ctx, tetragon_bpf* handle, tetragon_str map, tetragon_bytes key, void* ret,
                               std::uint64_t size) -> tetragon_rc {
       auto& host = self(ctx);
-      return host.using_it(bpf, "bpf_map_lookup", map, [&](FakeBpf& o) -> tetragon_rc {
+      return host.using_it(handle, "bpf_map_lookup", map, [&](FakeBpf& o) -> tetragon_rc {
         auto& entries = o.maps[copy(map)];
         auto found = entries.find(copy(key));
         if (found == entries.end()) {
@@ -274,9 +275,9 @@ class FakeHost {
         return TETRAGON_OK;
       });
     };
-    host_.bpf_map_delete = [](void* ctx, tetragon_bpf* bpf, tetragon_str map, tetragon_bytes key) -> tetragon_rc {
+    host_.bpf_map_delete = [](void* ctx, tetragon_bpf* handle, tetragon_str map, tetragon_bytes key) -> tetragon_rc {
       auto& host = self(ctx);
-      return host.using_it(bpf, "bpf_map_delete", map, [&](FakeBpf& o) -> tetragon_rc {
+      return host.using_it(handle, "bpf_map_delete", map, [&](FakeBpf& o) -> tetragon_rc {
         if (o.maps[copy(map)].erase(copy(key)) == 0) {
           return host.refuse(TETRAGON_E_NOT_FOUND, "map '" + copy(map) + "': no such key");
         }
