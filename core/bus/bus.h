@@ -32,7 +32,7 @@ class Subscription {
   // Non-blocking form of wait: false when nothing waits.
   bool poll(std::vector<event::BatchRef>& ret_batches);
 
-  // Events lost since the last call. The loss lies before what the next wait/poll returns.
+  // Events lost since the last call. Call it after wait/poll: the loss lies behind what that returned.
   uint64_t take_lost() noexcept { return lost_.exchange(0, std::memory_order_relaxed); }
   uint64_t lost_total() const noexcept { return lost_total_.load(std::memory_order_relaxed); }
 

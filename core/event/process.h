@@ -47,8 +47,9 @@ struct ProcessFields {
   std::string_view cwd, binary, arguments, flags, docker;
   uint64_t start_time_ns = 0;  // unix
   std::optional<bool> in_init_tree;
-  // Encoded fields appended as they are: cap, ns, process_credentials, user, environment_variables.
-  std::string_view tail;
+  // Encoded fields, taken over as they are.
+  std::string_view annotations;  // cap, ns, process_credentials, user
+  std::string_view environment;  // environment_variables
   uint64_t cap_permitted = 0, cap_effective = 0, cap_inheritable = 0;
   bool has_caps = false;
 };
@@ -82,7 +83,8 @@ class Process {
 
   // tetragon.Process in protobuf wire format without refcnt, tid and binary_properties, which differ per event.
   std::string_view wire() const noexcept { return wire_; }
-  std::string_view tail() const noexcept { return view(tail_); }
+  std::string_view annotations() const noexcept { return view(annotations_); }
+  std::string_view environment() const noexcept { return view(environment_); }
 
   // The same as JSON members without braces; made at the first call. Any thread.
   std::string_view json() const;
@@ -107,7 +109,7 @@ class Process {
   ProcessKey key_, parent_;
   std::string wire_;
   mutable std::atomic<const std::string*> json_{nullptr};
-  WireSpan exec_id_, parent_exec_id_, binary_, arguments_, cwd_, flags_, docker_, tail_;
+  WireSpan exec_id_, parent_exec_id_, binary_, arguments_, cwd_, flags_, docker_, annotations_, environment_;
   uint32_t uid_ = 0, auid_ = 0;
   uint64_t start_time_ns_ = 0;
   uint64_t cap_permitted_ = 0, cap_effective_ = 0, cap_inheritable_ = 0;

@@ -1,0 +1,114 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <array>
+#include <atomic>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "bpf/shared/record.h"
+#include "core/bus/bus.h"
+#include "core/pipeline/recording.h"
+#include "core/process/tracker.h"
+#include "sdk/include/tetragon/abi.h"
+
+namespace tetragon::pipeline {
+
+// One record kind of one plugin, and what became of its records.
+struct Decoder {
+  std::string plugin;  // id
+  std::string name;
+  uint32_t min_size = sizeof(tg_record);
+  tetragon_rc (*decode)(const void*, uint64_t, const tetragon_event_out*) = nullptr;
+  uint64_t records = 0;
+  uint64_t bad = 0;
+};
+
+// Where the records of the kernel went: produced == received + lost, per CPU by sequence numbers.
+struct Accounting {
+  uint64_t received = 0;     // records read from the ring buffer
+  uint64_t missing = 0;      // gaps in the sequence numbers of what was read so far
+  uint64_t injected = 0;     // records that plugins made in user space
+  uint64_t undecodable = 0;  // unknown plugin or kind, too short, or refused by the decoder
+  uint64_t events = 0;       // events published
+  uint64_t recorded = 0;     // records written to --record
+};
+
+// Record -> decode -> process cache -> bus. All work is done under one lock by whoever brings records: the reader
+// thread (a whole drain at a time) or a plugin's scan.
+class Pipeline {
+ public:
+  Pipeline(process::TrackerOptions options, bus::Bus& bus);
+
+  // Before the first record. `number` is the plugin's run-time number.
+  void add_decoder(uint32_t number, std::string plugin, const tetragon_record_kind& kind);
+  void set_recording(RecordingWriter writer) { recording_ = std::make_unique<RecordingWriter>(std::move(writer)); }
+
+  // Holds the pipeline for one drain; publishes what came of it when it goes.
+  class Drain {
+   public:
+    explicit Drain(Pipeline& pipeline) : pipeline_(pipeline), lock_(pipeline.mutex_) {}
+    ~Drain() { pipeline_.flush(); }
+    Drain(const Drain&) = delete;
+    Drain& operator=(const Drain&) = delete;
+    // `record` is 8-byte aligned and starts with struct tg_record.
+    void record(const void* record, size_t size) { pipeline_.on_record(record, size); }
+
+   private:
+    Pipeline& pipeline_;
+    std::unique_lock<std::mutex> lock_;
+  };
+
+  // A record made in user space. Any thread but a decoder's.
+  void inject(uint16_t plugin, uint16_t kind, tetragon_bytes body);
+
+  // Looks at waiting events and the cache's grace times; to be called now and then also when no records come.
+  void tick();
+
+  // Sends everything that waits and closes the recording. Returns the recording's error, if any.
+  Result<void> finish();
+
+  Accounting accounting() const;
+  std::vector<Decoder> decoders() const;
+  process::TrackerStats tracker_stats() const;
+  process::CacheStats cache_stats() const;
+  size_t cache_size() const;
+  size_t cache_capacity() const;
+  process::DataStats data_stats() const;
+  // Visits the cache under the lock; keep it short.
+  void visit_processes(const std::function<void(process::Entry&, const process::ProcessRef&)>& visit);
+  void set_boot_to_unix_ns(int64_t offset);
+
+ private:
+  struct CpuSequence {
+    uint64_t next = 0;  // highest number seen + 1
+    uint64_t received = 0;
+  };
+
+  void on_record(const void* record, size_t size);
+  void count_sequence(const tg_record& head);
+  void decode(const void* record, size_t size, const tg_record& head);
+  void flush();
+  void publish();
+
+  mutable std::mutex mutex_;
+  process::Tracker tracker_;
+  bus::Bus& bus_;
+  std::unique_ptr<RecordingWriter> recording_;
+  std::vector<std::vector<Decoder>> decoders_;  // [plugin number][kind]
+  const Decoder* current_ = nullptr;            // whose record is being decoded
+  tetragon_event_out out_{};
+  std::shared_ptr<event::EventBatch> batch_;
+  std::vector<CpuSequence> cpus_;
+  uint64_t user_seq_ = 0;
+  uint64_t reported_missing_ = 0;
+  uint64_t last_time_ns_ = 0;
+  Accounting accounting_;
+};
+
+}  // namespace tetragon::pipeline
