@@ -129,7 +129,8 @@ def write(folder: Path, source: Path, selections: list[str]) -> int:
 
 def main() -> int:
     if len(sys.argv) == 4 and sys.argv[1] == "--programs":
-        print("\n".join(programs(Path(sys.argv[2]), sys.argv[3])))
+        for program in programs(Path(sys.argv[2]), sys.argv[3]):
+            print(program)
         return 0
     if len(sys.argv) > 4 and sys.argv[1] == "--write":
         return write(Path(sys.argv[2]), Path(sys.argv[3]), sys.argv[4:])
