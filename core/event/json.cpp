@@ -251,7 +251,7 @@ bool Printer::members(const MessageType& type, std::string_view wire, bool& firs
       continue;
     }
     Raw raw;
-    if (!read_raw(reader, wire_type, raw)) {
+    if (!(wire_type == WireType::bytes ? reader.bytes(raw.data) : read_raw(reader, wire_type, raw))) {
       return malformed(&type, reader);
     }
     if (!field->presence && is_zero(*field, raw)) {

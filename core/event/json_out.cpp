@@ -2,6 +2,7 @@
 #include "core/event/json_out.h"
 
 #include <algorithm>
+#include <array>
 #include <bit>
 #include <cmath>
 #include <limits>
@@ -39,12 +40,46 @@ size_t first_special(const Block& block) {
   }
 }
 
-char* put_digits(char* p, uint32_t value, int digits) {
-  for (int i = digits - 1; i >= 0; --i) {
-    p[i] = static_cast<char>('0' + value % 10);
-    value /= 10;
+// Whether one of the bytes is special; for texts shorter than a block.
+template <class Word>
+bool has_special(Word word) {
+  constexpr Word ones = static_cast<Word>(0x0101010101010101ULL);
+  constexpr Word high_bits = ones * 0x80;
+  const auto zero_byte = [](Word w) { return (w - ones) & ~w; };
+  const Word control = (word - ones * 0x20) & ~word;
+  return ((word | control | zero_byte(word ^ (ones * '"')) | zero_byte(word ^ (ones * '\\'))) & high_bits) != 0;
+}
+
+// Copies a text of sizeof(Word) to twice as many bytes by two words that overlap; false when it holds a special byte.
+template <class Word>
+bool copy_plain(char* to, const char* from, size_t size) {
+  Word head;
+  Word tail;
+  std::memcpy(&head, from, sizeof(Word));
+  std::memcpy(&tail, from + size - sizeof(Word), sizeof(Word));
+  std::memcpy(to, &head, sizeof(Word));
+  std::memcpy(to + size - sizeof(Word), &tail, sizeof(Word));
+  return !has_special(head) && !has_special(tail);
+}
+
+// "00" to "99".
+constexpr auto digit_pairs = [] {
+  std::array<char, 200> pairs{};
+  for (size_t i = 0; i < 100; ++i) {
+    pairs[2 * i] = static_cast<char>('0' + i / 10);
+    pairs[2 * i + 1] = static_cast<char>('0' + i % 10);
   }
-  return p + digits;
+  return pairs;
+}();
+
+char* put_pair(char* p, uint32_t value) {
+  std::memcpy(p, digit_pairs.data() + 2 * size_t{value}, 2);
+  return p + 2;
+}
+
+char* put_three(char* p, uint32_t value) {
+  *p++ = static_cast<char>('0' + value / 100);
+  return put_pair(p, value % 100);
 }
 
 // Days since 1970-01-01 to a date of the Gregorian calendar. Years begin in March here, so that the leap day is the
@@ -82,6 +117,7 @@ void JsonOut::put_string(std::string_view text) {
   const char* s = text.data();
   const char* const end = s + text.size();
   for (;;) {
+    bool at_special = false;
     while (static_cast<size_t>(end - s) >= block_size) {
       Block block;
       std::memcpy(&block, s, block_size);
@@ -90,17 +126,23 @@ void JsonOut::put_string(std::string_view text) {
       s += plain;
       p_ += plain;
       if (plain != block_size) {
-        goto special;
+        at_special = true;
+        break;
       }
     }
-    while (s != end) {
-      if (is_special(*s)) {
-        goto special;
+    if (!at_special) {
+      const auto left = static_cast<size_t>(end - s);
+      if (left >= 8 ? copy_plain<uint64_t>(p_, s, left) : left >= 4 && copy_plain<uint32_t>(p_, s, left)) {
+        p_ += left;
+        break;
       }
-      *p_++ = *s++;
+      while (s != end && !is_special(*s)) {
+        *p_++ = *s++;
+      }
+      if (s == end) {
+        break;
+      }
     }
-    break;
-  special:
     s += put_special(std::string_view(s, static_cast<size_t>(end - s)));
     need(static_cast<size_t>(end - s) + room);
   }
@@ -126,7 +168,9 @@ size_t JsonOut::put_special(std::string_view text) {
         // Line and paragraph separator: JSON allows them, readers of lines may not.
         put_short(rest[2] == '\xa8' ? "\\u2028" : "\\u2029");
       } else {
-        put_short(rest.substr(0, n));
+        for (size_t i = 0; i < n; ++i) {
+          *p_++ = rest[i];
+        }
       }
       taken += n;
     }
@@ -181,11 +225,11 @@ void JsonOut::put_fraction(uint32_t nanos) noexcept {
   }
   *p_++ = '.';
   if (nanos % 1'000'000 == 0) {
-    p_ = put_digits(p_, nanos / 1'000'000, 3);
+    p_ = put_three(p_, nanos / 1'000'000);
   } else if (nanos % 1000 == 0) {
-    p_ = put_digits(p_, nanos / 1000, 6);
+    p_ = put_three(put_three(p_, nanos / 1'000'000), nanos / 1000 % 1000);
   } else {
-    p_ = put_digits(p_, nanos, 9);
+    p_ = put_three(put_three(put_three(p_, nanos / 1'000'000), nanos / 1000 % 1000), nanos % 1000);
   }
 }
 
@@ -205,17 +249,17 @@ bool JsonOut::put_timestamp(int64_t seconds, int32_t nanos) {
   const Date date = to_date(days);
   const auto rest = static_cast<uint32_t>(second_of_day);
   *p_++ = '"';
-  p_ = put_digits(p_, date.year, 4);
+  p_ = put_pair(put_pair(p_, date.year / 100), date.year % 100);
   *p_++ = '-';
-  p_ = put_digits(p_, date.month, 2);
+  p_ = put_pair(p_, date.month);
   *p_++ = '-';
-  p_ = put_digits(p_, date.day, 2);
+  p_ = put_pair(p_, date.day);
   *p_++ = 'T';
-  p_ = put_digits(p_, rest / 3600, 2);
+  p_ = put_pair(p_, rest / 3600);
   *p_++ = ':';
-  p_ = put_digits(p_, rest / 60 % 60, 2);
+  p_ = put_pair(p_, rest / 60 % 60);
   *p_++ = ':';
-  p_ = put_digits(p_, rest % 60, 2);
+  p_ = put_pair(p_, rest % 60);
   put_fraction(static_cast<uint32_t>(nanos));
   put_short("Z\"");
   return true;
