@@ -53,6 +53,8 @@ class Parser {
     if (option == nullptr) {
       error(quote("--" + std::string(name)),
             "there is no option of this name" + did_you_mean(name, "--") + " (--help lists the options)");
+      // What follows is most likely its value, not another mistake.
+      if (equals == std::string_view::npos && next_ < arguments_.size() && !arguments_[next_].starts_with('-')) ++next_;
       return;
     }
     const std::string flag = "--" + std::string(name);

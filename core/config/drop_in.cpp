@@ -48,8 +48,7 @@ void read_value(const Option& option, const std::string& path, std::vector<Setti
 
 void read_entry(const std::string& dir, const std::string& name, std::vector<Setting>& settings, Findings& findings) {
   const std::string path = dir + "/" + name;
-  const std::string place =
-      dir + "/" + std::string(name.find_first_of(" \t\n\x1b") == std::string::npos ? name : quote(name));
+  const std::string place = dir + "/" + quote_unless_plain(name);
   const Option* option = find_option(name);
   const auto kind = kind_of(path);
   if (kind && *kind == FileKind::missing) return;  // removed since the directory was listed

@@ -59,13 +59,6 @@ std::vector<const Option*> by_name() {
   return result;
 }
 
-// Plain words as they are, everything else quoted, so that columns stay columns.
-std::string cell(const std::string& text) {
-  const bool plain =
-      !text.empty() && std::all_of(text.begin(), text.end(), [](char c) { return c > ' ' && c < 0x7f && c != '"'; });
-  return plain ? text : quote(text, text.size());
-}
-
 }  // namespace
 
 void print_help(std::ostream& out) {
@@ -123,8 +116,10 @@ void print_config(const Config& config, std::ostream& out) {
   out << std::left;
   for (const Option* option : by_name()) {
     if (option->command_line_only) continue;
+    const std::string text = config.text(option->name);
+    const std::string cell = quote_unless_plain(text, text.size());
     out << std::setw(static_cast<int>(name_width)) << option->name << "  ";
-    out << std::setw(static_cast<int>(value_width)) << cell(config.text(option->name)) << "  ";
+    out << std::setw(static_cast<int>(value_width)) << cell << "  ";
     out << config.origin(option->name) << '\n';
   }
 }

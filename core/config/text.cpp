@@ -58,6 +58,12 @@ std::string quote(std::string_view text, std::size_t limit) {
   return result;
 }
 
+std::string quote_unless_plain(std::string_view text, std::size_t limit) {
+  const bool plain = !text.empty() && text.size() <= limit &&
+                     std::all_of(text.begin(), text.end(), [](char c) { return c > ' ' && c < 0x7f && c != '"'; });
+  return plain ? std::string(text) : quote(text, limit);
+}
+
 bool has_json_key(std::string_view json, std::string_view key) noexcept {
   std::size_t at = 0;
   while ((at = json.find('"', at)) != std::string_view::npos) {

@@ -17,6 +17,9 @@ std::vector<std::string_view> split(std::string_view text, std::string_view sepa
 // harmless line in a terminal; cut after `limit` bytes.
 std::string quote(std::string_view text, std::size_t limit = 120);
 
+// Words without blanks, quotes and control characters as they are, everything else quoted.
+std::string quote_unless_plain(std::string_view text, std::size_t limit = 120);
+
 // True when concatenated JSON text has an object key with this name. Malformed text is searched as far as it goes.
 bool has_json_key(std::string_view json, std::string_view key) noexcept;
 

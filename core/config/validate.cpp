@@ -17,9 +17,7 @@ namespace {
 
 // "rb-size = 64K (command line)"
 std::string shown(const Config& config, std::string_view name) {
-  const std::string text = config.text(name);
-  const bool plain = !text.empty() && text.find_first_of(" \t\n\"") == std::string::npos && text.size() <= 80;
-  return std::string(name) + " = " + (plain ? text : quote(text, 80)) + " (" + config.origin(name) + ")";
+  return std::string(name) + " = " + quote_unless_plain(config.text(name), 80) + " (" + config.origin(name) + ")";
 }
 
 // Switched off is as good as the default for a feature which does not exist.
