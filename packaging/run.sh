@@ -77,7 +77,8 @@ if [ -f "$pid_file" ] && kill -0 "$(cat "$pid_file")" 2>/dev/null; then
   say "a daemon is already running (pid $(cat "$pid_file"), from $pid_file); stop it first"
   exit 1
 fi
-case "$address" in unix://*) rm -f "${address#unix://}" ;; esac
+stale=${address#unix://}
+[ ! -S "$stale" ] || rm -f "$stale"
 
 mkdir -p "$(dirname "$log")"
 daemon='' tetra=''

@@ -39,10 +39,7 @@ def load_table() -> dict:
 
 
 def find(name: str, refresh: bool = False) -> Kernel:
-    table = load_table()
-    if name not in table:
-        raise Unavailable(f"kernel '{name}' is not in {HERE / 'kernels.json'}; it has: {', '.join(table)}")
-    entry = table[name]
+    entry = load_table()[name]
     if "image" in entry:
         return find_prebuilt(name, entry)
     return find_debian(name, entry, refresh)

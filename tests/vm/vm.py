@@ -10,6 +10,7 @@ Exit codes: the command's; 0 or 1 for the test cases; 77 when the kernel cannot 
 2 when the guest died or ran out of time."""
 
 import argparse
+import ctypes
 import gzip
 import os
 import resource
@@ -31,6 +32,8 @@ HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
 SKIPPED = 77
 GUEST_DIED = 2
+PR_SET_PDEATHSIG = 1
+LIBC = ctypes.CDLL(None)
 VIRTIOFSD = "/usr/lib/qemu/virtiofsd"
 # Full emulation (the project supports machines where KVM is unusable); 5-level paging off because TCG walks it slowly.
 QEMU = ["qemu-system-x86_64", "-nodefaults", "-no-user-config", "-no-reboot", "-display", "none", "-M", "q35",
@@ -79,6 +82,11 @@ def write_job(job: Path, kernel: kernels.Kernel, build: Path, command: list[str]
         if hidden and path.exists() and not any(path.is_relative_to(other) for other in keep):
             keep.append(path)
     (job / "keep").write_text("".join(f"{path}\n" for path in keep))
+
+
+def die_with_parent() -> None:
+    """Even a kill -9 of the runner leaves no guest behind."""
+    LIBC.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
 class Vm:
@@ -131,7 +139,7 @@ class Vm:
     def spawn(self, name: str, command: list[str]) -> None:
         with open(self.job_ / f"{name}.log", "wb") as log:
             self.children_.append(subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
-                                                   start_new_session=True))
+                                                   start_new_session=True, preexec_fn=die_with_parent))
 
     def stop(self) -> None:
         for child in reversed(self.children_):
@@ -251,6 +259,8 @@ def main() -> int:
         return 0
     if not args.kernel:
         parser.error("name a kernel of kernels.json, or --list")
+    if args.kernel not in kernels.load_table():
+        parser.error(f"kernel '{args.kernel}' is not in kernels.json; it has: {', '.join(kernels.load_table())}")
     args.results = args.results or args.build / "vm" / args.kernel
     try:
         require_tools()
