@@ -61,8 +61,8 @@ class Junit(Folder):
         self.assertTrue(lines[0].startswith("FAIL a"), lines)
 
     def test_failure(self):
-        code, lines = self.convert('<testcase name="a" status="fail"><failure message="Failed"/></testcase>')
-        self.assertEqual((code, lines), (1, ["FAIL a Failed"]))
+        code, lines = self.convert('<testcase name="a" status="fail"><failure message=""/></testcase>')
+        self.assertEqual((code, lines), (1, ["FAIL a see output.log"]))
 
 
 class BootModules(Folder):

@@ -24,8 +24,10 @@ def main() -> int:
         detail = case.find("skipped") if status == "SKIP" else case.find("failure")
         reason = (detail.get("message") or "") if detail is not None else ""
         # A test whose program was not built is 'notrun' as well, but it is no decision of the test.
-        if status == "SKIP" and "SKIP_" not in reason:
+        if case.get("status") == "notrun" and "SKIP_" not in reason:
             status = "FAIL"
+        if status == "FAIL":
+            reason = reason or "see output.log"
         output = case.findtext("system-out") or ""
         if status == "SKIP":
             # A test that skips says why in its last line.

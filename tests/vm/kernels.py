@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Finds the kernels of kernels.json: Debian packages are downloaded and unpacked into a cache, never installed."""
 
+import fcntl
 import json
 import lzma
 import os
@@ -58,8 +59,12 @@ def find_prebuilt(name: str, entry: dict) -> Kernel:
 
 def find_debian(name: str, entry: dict, refresh: bool) -> Kernel:
     folder = cache_dir() / name
-    if refresh or not (folder / "complete").exists():
-        fetch_debian(entry["meta_package"], folder)
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    # Tests of several kernels may start together; package tools and the folder are for one at a time.
+    with (folder.parent / ".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if refresh or not (folder / "complete").exists():
+            fetch_debian(entry["meta_package"], folder)
     release = (folder / "complete").read_text().strip()
     modules_dir = folder / "lib" / "modules" / release
     return Kernel(name, folder / "boot" / f"vmlinuz-{release}", entry["expect"], modules_dir, boot_modules(modules_dir))
@@ -85,7 +90,6 @@ def image_package(meta_package: str) -> str:
 
 def fetch_debian(meta_package: str, folder: Path) -> None:
     """Two attempts: package lists may be absent or older than the archive."""
-    folder.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=folder.parent) as work_name:
         work = Path(work_name)
         try:
