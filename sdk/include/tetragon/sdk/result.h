@@ -75,8 +75,8 @@ class [[nodiscard]] Result<void> {
 // Returns the error of an sdk::Result from the calling function.
 #define TETRAGON_SDK_TRY(expr)                                  \
   do {                                                          \
-    if (auto sdk_try_result_ = (expr); !sdk_try_result_.ok()) { \
-      return std::move(sdk_try_result_).error();                \
+    if (auto&& sdk_try_result_ = (expr); !sdk_try_result_.ok()) { \
+      return ::tetragon::sdk::Error(sdk_try_result_.error());                \
     }                                                           \
   } while (false)
 

@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+// One BPF object: opened -> constants and sizes set -> loaded -> attached; closing detaches it.
+
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "core/util/result.h"
+
+struct bpf_link;
+struct bpf_map;
+struct bpf_object;
+struct bpf_program;
+
+namespace tetragon::bpf_runtime {
+
+class Runtime;
+using Bytes = std::span<const std::byte>;
+
+class Object {
+ public:
+  Object(const Object&) = delete;
+  Object& operator=(const Object&) = delete;
+  ~Object();  // links first, then maps and programs
+
+  const std::string& name() const noexcept { return name_; }
+  bool loaded() const noexcept { return loaded_; }
+  std::size_t attached() const noexcept { return links_.size(); }
+
+  bool has_const(std::string_view variable) const;
+  // The value must have the variable's size exactly.
+  Result<void> set_const(std::string_view variable, Bytes value);
+  Result<void> set_max_entries(std::string_view map, std::uint32_t entries);
+  Result<void> set_autoload(std::string_view program, bool on);
+  Result<void> load();
+  // By the program's section.
+  Result<void> attach(std::string_view program);
+
+  // Per-CPU maps: update copies one value to all CPUs; lookup wants a buffer of value_size rounded up to 8, per
+  // possible CPU.
+  Result<void> map_update(std::string_view map, Bytes key, Bytes value, std::uint64_t flags);
+  Result<void> map_lookup(std::string_view map, Bytes key, std::span<std::byte> ret_value) const;
+  Result<void> map_delete(std::string_view map, Bytes key);
+  Result<int> map_fd(std::string_view map) const;  // stays the object's
+
+ private:
+  friend class Runtime;
+  Object(Runtime& runtime, std::string name, bpf_object* object);
+
+  struct Variable {
+    std::byte* memory;
+    std::size_t size;
+  };
+  Result<Variable> find_const(std::string_view variable) const;
+  Result<bpf_map*> find_map(std::string_view map) const;
+  Result<bpf_program*> find_program(std::string_view program) const;
+  Error state_error(const char* what, const char* why) const;
+
+  Runtime& runtime_;
+  std::string name_;
+  bpf_object* object_;
+  std::vector<bpf_link*> links_;
+  bool loaded_ = false;
+};
+
+}  // namespace tetragon::bpf_runtime

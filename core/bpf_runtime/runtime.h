@@ -1,0 +1,100 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+// libbpf for the whole daemon: opens objects, owns the maps they share, finds BTF, explains failures.
+
+#include <array>
+#include <atomic>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "bpf/shared/record.h"
+#include "core/bpf_runtime/btf.h"
+#include "core/bpf_runtime/object.h"
+#include "core/util/fd.h"
+#include "core/util/result.h"
+
+namespace tetragon::bpf_runtime {
+
+class LibbpfLog;
+
+struct RuntimeOptions {
+  BtfOptions btf;
+  std::uint64_t ring_bytes = 4u << 20;      // tg_ring; rounded up to a power of two of at least one page
+  std::uint32_t process_entries = 32768;    // execve_map
+  std::uint32_t wakeup_bytes = 256u << 10;  // waiting bytes at which BPF programs wake the reader before its pause ends
+  int verbose =
+      0;  // 0: verifier output only in error texts, 1: also in full through `log`, 2: with libbpf's debug lines
+  std::function<void(std::string_view)> log;
+};
+
+// What the kernel side counted; see struct tg_cpu_state.
+struct CpuAccount {
+  std::vector<std::uint64_t> seq;  // per possible CPU: number of the next record
+  std::array<std::uint64_t, TG_LOSS_COUNT> lost{};
+};
+
+inline constexpr std::string_view kRingMap = "tg_ring";
+inline constexpr std::string_view kCpuMap = "tg_cpu";
+inline constexpr std::string_view kProcessMap = "execve_map";
+constexpr bool is_shared_map(std::string_view name) {
+  return name == kRingMap || name == kCpuMap || name == kProcessMap;
+}
+
+// Outlives every Object it opened. open, load and attach may be called from any thread.
+class Runtime {
+ public:
+  explicit Runtime(RuntimeOptions options);
+  Runtime(const Runtime&) = delete;
+  Runtime& operator=(const Runtime&) = delete;
+  ~Runtime();
+
+  const RuntimeOptions& options() const noexcept { return options_; }
+
+  // Cached; the first call searches. Listing plugins works without ever calling it.
+  Result<BtfChoice> btf();
+  // Parsed on first use, kept until release_btf: some megabytes that only starting and loading policies need.
+  Result<std::uint32_t> tracepoint_args(std::string_view tracepoint);
+  void release_btf();
+
+  // elf must stay valid while the object lives.
+  Result<std::unique_ptr<Object>> open(std::string_view name, Bytes elf);
+
+  std::size_t live_objects() const noexcept { return live_objects_.load(std::memory_order_relaxed); }
+  std::uint64_t ring_size() const noexcept;  // after rounding
+
+  // Descriptor of a shared map; Code::state until an object that declares it was loaded. Stays the runtime's.
+  Result<int> shared_map_fd(std::string_view map) const;
+  Result<CpuAccount> cpu_account() const;
+  // Entries in execve_map now. Walks the map: for metrics, not for hot paths.
+  Result<std::uint64_t> process_map_count() const;
+
+ private:
+  friend class Object;
+  struct SharedMap {
+    std::string_view name;
+    UniqueFd fd;
+    std::uint32_t type = 0, key_size = 0, value_size = 0;
+    std::string made_by;
+  };
+  Result<void> bind_shared_maps(Object& object);
+  Result<void> keep_shared_maps(Object& object);
+  void tell(const LibbpfLog& log) const;
+  void raise_memlock();
+
+  RuntimeOptions options_;
+  mutable std::mutex mutex_;
+  std::array<SharedMap, 3> shared_;
+  std::optional<BtfChoice> btf_choice_;
+  std::optional<KernelBtf> kernel_btf_;
+  std::atomic<std::size_t> live_objects_{0};
+  bool memlock_raised_ = false;
+};
+
+}  // namespace tetragon::bpf_runtime
