@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include <atomic>
+#include <thread>
 
 #include "core/sink/backups.h"
 #include "core/sink/rotating_file.h"
@@ -131,4 +132,49 @@ TEST_CASE("failures of the housekeeper are counted and named, writing goes on") 
   file->wait_housekeeping();
   CHECK(file->stats().housekeep_errors == 1);
   CHECK(file->stats().last_housekeep_error.find("x-2024-01-01T00-00-00.000.log") != std::string::npos);
+}
+
+TEST_CASE("rotation, compression, limits and stats from several threads: every line is in exactly one file, in order") {
+  const Folder folder;
+  constexpr int kLines = 4000;
+  {
+    OutputOptions options;
+    options.limits.max_bytes = 2000;
+    options.limits.max_backups = 0;
+    options.compress = true;
+    const auto file = must_open(folder / "x.log", options);
+    std::atomic<bool> done{false};
+    std::thread other([&] {
+      std::uint64_t size = 2000;
+      while (!done) {
+        size = size == 2000 ? 1000 : 2000;
+        CHECK(file->set_limits({size, 0, 0}).ok());
+        CHECK(file->stats().lines_lost == 0);
+        std::this_thread::yield();
+      }
+    });
+    for (int i = 0; i < kLines; ++i) REQUIRE(file->append(std::to_string(i) + "\n").ok());
+    done = true;
+    other.join();
+    CHECK(file->stats().housekeep_errors == 0);
+    CHECK(file->stats().rotate_errors == 0);
+  }
+  // The housekeeper may have been stopped half-way; a new start finishes.
+  OutputOptions options;
+  options.compress = true;
+  options.limits.max_backups = 0;
+  must_open(folder / "x.log", options)->wait_housekeeping();
+  std::string all;
+  std::size_t compressed = 0;
+  for (const std::string& name : folder.names()) {
+    if (!name.ends_with(".gz")) continue;
+    all += gz_content(folder / name);
+    ++compressed;
+  }
+  all += content(folder / "x.log");
+  std::string expected;
+  for (int i = 0; i < kLines; ++i) expected += std::to_string(i) + "\n";
+  CHECK(compressed >= 8);
+  CHECK(folder.names().size() == compressed + 1);
+  CHECK(all == expected);
 }

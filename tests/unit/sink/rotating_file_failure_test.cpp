@@ -157,6 +157,30 @@ TEST_CASE("rotation impossible: the file grows, no line is lost, one error per p
   CHECK(file->stats().rotations == 1);
 }
 
+TEST_CASE("the new file cannot be created: the old one gets its name back and goes on") {
+  const Folder folder;
+  ManualClock clock;
+  const auto file = must_open(folder / "x.log", with(clock, 4));
+  file->wait_housekeeping();
+  CHECK(file->append("aaa\n").ok());
+  {
+    rlimit old{};
+    ::getrlimit(RLIMIT_NOFILE, &old);
+    const rlimit none{0, old.rlim_max};  // rename works, open does not
+    ::setrlimit(RLIMIT_NOFILE, &none);
+    const auto appended = file->append("bbb\n");
+    ::setrlimit(RLIMIT_NOFILE, &old);
+    CHECK(appended.ok());
+  }
+  CHECK(folder.names() == Names{"x.log"});
+  CHECK(content(folder / "x.log") == "aaa\nbbb\n");
+  CHECK(file->stats().rotate_errors == 1);
+  CHECK(file->stats().lines_lost == 0);
+  clock.advance_ms(5000);
+  CHECK(file->append("ccc\n").ok());
+  CHECK(folder.names() == Names{"x-2006-01-02T22-04-10.000.log", "x.log"});
+}
+
 TEST_CASE("input that is not whole lines is refused") {
   const Folder folder;
   const ManualClock clock;
