@@ -6,6 +6,7 @@
 #include <optional>
 #include <vector>
 
+#include "core/event/json_merge.h"
 #include "core/event/json_out.h"
 #include "core/event/wire.h"
 
@@ -19,14 +20,6 @@ struct Raw {
   uint64_t number = 0;
   std::string_view data;
 };
-
-bool is_packable(const FieldType& field) {
-  return field.wire_type != WireType::bytes;
-}
-
-bool accepts(const FieldType& field, WireType type) {
-  return type == field.wire_type || (field.repeated && type == WireType::bytes && is_packable(field));
-}
 
 bool read_raw(WireReader& reader, WireType type, Raw& ret_raw) {
   switch (type) {
@@ -65,83 +58,6 @@ int64_t zigzag64(uint64_t n) {
   return static_cast<int64_t>((n >> 1) ^ (~(n & 1) + 1));
 }
 
-// Makes the shallow content of a message ascending and free of duplicates, as a protobuf parser would understand it:
-// the last scalar wins, messages are merged, of a oneof the last member stays, unknown fields go.
-std::optional<std::string> normalised(const MessageType& type, std::string_view wire) {
-  struct Record {
-    const FieldType* field;
-    std::string_view raw;      // with the tag
-    std::string_view payload;  // of length-delimited ones
-  };
-  std::vector<Record> records;
-  WireReader reader(wire);
-  while (!reader.at_end()) {
-    const char* begin = reader.position();
-    uint32_t tag;
-    if (!reader.tag(tag)) {
-      return std::nullopt;
-    }
-    Record record{type.by_number(tag >> 3), {}, {}};
-    const auto wire_type = static_cast<WireType>(tag & 7);
-    if (!(wire_type == WireType::bytes ? reader.bytes(record.payload) : reader.skip(tag))) {
-      return std::nullopt;
-    }
-    if (record.field == nullptr || !accepts(*record.field, wire_type)) {
-      continue;
-    }
-    record.raw = std::string_view(begin, static_cast<size_t>(reader.position() - begin));
-    records.push_back(record);
-  }
-  // Setting one member of a oneof drops what the others held.
-  for (const uint64_t members : type.oneofs) {
-    const FieldType* active = nullptr;
-    for (size_t i = records.size(); i-- > 0;) {
-      if ((members >> records[i].field->index & 1) == 0) {
-        continue;
-      }
-      if (active == nullptr) {
-        active = records[i].field;
-      } else if (records[i].field != active) {
-        // Everything up to here is gone, also older values of the active member.
-        for (size_t k = 0; k <= i; ++k) {
-          if ((members >> records[k].field->index & 1) != 0) {
-            records[k].raw = {};
-          }
-        }
-        std::erase_if(records, [](const Record& r) { return r.raw.empty(); });
-        break;
-      }
-    }
-  }
-  std::stable_sort(records.begin(), records.end(),
-                   [](const Record& a, const Record& b) { return a.field->number < b.field->number; });
-
-  std::string out;
-  WireWriter writer(out);
-  for (size_t i = 0; i < records.size();) {
-    const FieldType& field = *records[i].field;
-    size_t end = i + 1;
-    while (end < records.size() && records[end].field == &field) {
-      ++end;
-    }
-    if (field.repeated) {
-      for (size_t k = i; k < end; ++k) {
-        writer.raw(records[k].raw);
-      }
-    } else if (field.message != nullptr) {
-      const size_t begun = writer.begin(field.number);
-      for (size_t k = i; k < end; ++k) {
-        writer.raw(records[k].payload);  // concatenation of encodings is the encoding of the merged message
-      }
-      writer.end(begun);
-    } else {
-      writer.raw(records[end - 1].raw);
-    }
-    i = end;
-  }
-  return out;
-}
-
 class Printer {
  public:
   Printer(std::string& out, size_t expected) : out_(out, expected) {}
@@ -166,7 +82,7 @@ class Printer {
     if (fault_type_ != nullptr && fault_type_ != &type) {
       text += " in " + fault_type_->name;
     }
-    // Inside a normalised copy there is no position to tell.
+    // Inside a merged copy there is no position to tell.
     const auto begin = reinterpret_cast<uintptr_t>(wire.data());
     const auto at = reinterpret_cast<uintptr_t>(fault_at_);
     if (fault_at_ != nullptr && at >= begin && at <= begin + wire.size()) {
@@ -224,7 +140,7 @@ bool Printer::members(const MessageType& type, std::string_view wire, bool& firs
     }
     const FieldType* field = type.by_number(tag >> 3);
     const auto wire_type = static_cast<WireType>(tag & 7);
-    if (field == nullptr || !accepts(*field, wire_type)) [[unlikely]] {
+    if (field == nullptr || !field->accepts(wire_type)) [[unlikely]] {
       if (!reader.skip(tag)) {
         return malformed(&type, reader);
       }
@@ -236,7 +152,7 @@ bool Printer::members(const MessageType& type, std::string_view wire, bool& firs
       }
       out_.truncate(out_start);
       first = first_at_start;
-      const std::optional<std::string> copy = normalised(type, wire);
+      const std::optional<std::string> copy = merged_fields(type, wire);
       if (!copy) {
         return malformed(&type, reader);
       }
@@ -332,7 +248,7 @@ bool Printer::list(const MessageType& type, const FieldType& field, uint32_t tag
   for (;;) {
     const auto wire_type = static_cast<WireType>(tag & 7);
     Raw raw;
-    if (!accepts(field, wire_type)) {
+    if (!field.accepts(wire_type)) {
       if (!reader.skip(tag)) {
         return malformed(&type, reader);
       }

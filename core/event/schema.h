@@ -62,6 +62,11 @@ struct FieldType {
   const char* key = nullptr;  // `,"name":`, readable key_padding bytes beyond its end
   const MessageType* message = nullptr;
   const EnumType* enumeration = nullptr;
+
+  // Lists of numbers are read in both forms, packed and not.
+  bool accepts(WireType type) const noexcept {
+    return type == wire_type || (repeated && type == WireType::bytes && wire_type != WireType::bytes);
+  }
 };
 
 struct MessageType {
