@@ -32,6 +32,13 @@ std::uint64_t Runtime::ring_size() const noexcept {
   return std::bit_ceil(std::clamp(options_.ring_bytes, page, std::uint64_t{1} << 31));
 }
 
+std::uint32_t Runtime::wakeup_bytes() const noexcept {
+  if (options_.wakeup_bytes != 0) {
+    return options_.wakeup_bytes;
+  }
+  return static_cast<std::uint32_t>(std::min<std::uint64_t>(ring_size() / 4, 256u << 10));
+}
+
 void Runtime::raise_memlock() {
   // Since Linux 5.11 BPF memory is charged to the memory cgroup and the limit does not matter; before, a failure shows
   // up later as ENOMEM with its own hint. So: try, never insist.

@@ -26,9 +26,11 @@ class LibbpfLog;
 
 struct RuntimeOptions {
   BtfOptions btf;
-  std::uint64_t ring_bytes = 4u << 20;      // tg_ring; rounded up to a power of two of at least one page
-  std::uint32_t process_entries = 32768;    // execve_map
-  std::uint32_t wakeup_bytes = 256u << 10;  // waiting bytes at which BPF programs wake the reader before its pause ends
+  std::uint64_t ring_bytes = 4u << 20;    // tg_ring; rounded up to a power of two of at least one page
+  std::uint32_t process_entries = 32768;  // execve_map
+  // Waiting bytes at which BPF programs wake the reader before its pause ends; 0: a quarter of the ring, at most 256
+  // KiB.
+  std::uint32_t wakeup_bytes = 0;
   int verbose =
       0;  // 0: verifier output only in error texts, 1: also in full through `log`, 2: with libbpf's debug lines
   std::function<void(std::string_view)> log;
@@ -68,6 +70,7 @@ class Runtime {
 
   std::size_t live_objects() const noexcept { return live_objects_.load(std::memory_order_relaxed); }
   std::uint64_t ring_size() const noexcept;  // after rounding
+  std::uint32_t wakeup_bytes() const noexcept;
 
   // Descriptor of a shared map; Code::state until an object that declares it was loaded. Stays the runtime's.
   Result<int> shared_map_fd(std::string_view map) const;
