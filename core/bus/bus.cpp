@@ -5,56 +5,15 @@
 
 namespace tetragon::bus {
 
-bool Subscription::wait(std::vector<event::BatchRef>& ret_batches, std::chrono::milliseconds timeout) {
-  ret_batches.clear();
-  std::unique_lock lock(mutex_);
-  ready_.wait_for(lock, timeout, [this] { return closed_ || !batches_.empty(); });
-  ret_batches.swap(batches_);
-  waiting_ = 0;
-  return !(closed_ && ret_batches.empty());
-}
-
-bool Subscription::poll(std::vector<event::BatchRef>& ret_batches) {
-  ret_batches.clear();
-  std::lock_guard lock(mutex_);
-  ret_batches.swap(batches_);
-  waiting_ = 0;
-  return !ret_batches.empty();
-}
-
 void Subscription::push(const event::BatchRef& batch) {
-  const uint64_t weight = batch->events.size();
-  bool was_empty = false;
-  {
-    std::lock_guard lock(mutex_);
-    if (closed_) return;
-    if (waiting_ != 0 && waiting_ + weight > capacity_) {
-      lost_.fetch_add(weight, std::memory_order_relaxed);
-      lost_total_.fetch_add(weight, std::memory_order_relaxed);
-      return;
-    }
-    was_empty = batches_.empty();
-    batches_.push_back(batch);
-    waiting_ += weight;
-  }
-  if (!was_empty) return;
-  ready_.notify_one();
-  if (wake_) wake_();
+  // A batch that brings only notices weighs something too: it takes a place.
+  const size_t weight = std::max<size_t>(1, batch->events.size());
+  if (queue_.push(batch, weight) && wake_) wake_();
 }
 
 void Subscription::close() {
-  {
-    std::lock_guard lock(mutex_);
-    if (closed_) return;
-    closed_ = true;
-  }
-  ready_.notify_all();
+  queue_.close();
   if (wake_) wake_();
-}
-
-bool Subscription::closed() const {
-  std::lock_guard lock(mutex_);
-  return closed_;
 }
 
 std::shared_ptr<Subscription> Bus::subscribe(std::string name, uint64_t capacity) {

@@ -1,9 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include <atomic>
 #include <chrono>
-#include <condition_variable>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -12,6 +10,7 @@
 #include <vector>
 
 #include "core/event/event.h"
+#include "core/util/bounded_queue.h"
 
 namespace tetragon::bus {
 
@@ -19,25 +18,27 @@ namespace tetragon::bus {
 // is not queued and its events are counted as this consumer's loss.
 class Subscription {
  public:
-  Subscription(std::string name, uint64_t capacity) : name_(std::move(name)), capacity_(capacity) {}
+  Subscription(std::string name, uint64_t capacity) : name_(std::move(name)), queue_(capacity) {}
 
   // Moves everything that waits to `ret_batches` (cleared first). Blocks until something is there, the queue is
-  // closed or the time is over; false: closed and empty.
-  bool wait(std::vector<event::BatchRef>& ret_batches, std::chrono::milliseconds timeout);
+  // closed or the time is over; 0: does not block. False: closed and empty.
+  bool wait(std::vector<event::BatchRef>& ret_batches, std::chrono::milliseconds timeout) {
+    return queue_.pop_all(ret_batches, timeout);
+  }
 
-  // Calls `wake` (from the publisher's thread, must not block) when the queue turns from empty to not empty or is
-  // closed; for consumers without a thread of their own. Set before the subscription is added to the bus.
+  // Called by the publisher's thread (must not block) when something was queued or the queue was closed; for consumers
+  // without a thread of their own. Set before the subscription is added to the bus.
   void set_wake(std::function<void()> wake) { wake_ = std::move(wake); }
 
-  // Non-blocking form of wait: false when nothing waits.
-  bool poll(std::vector<event::BatchRef>& ret_batches);
+  // Something waits, or the queue is closed.
+  bool pending() const { return queue_.weight() != 0 || queue_.closed(); }
 
-  // Events lost since the last call. Call it after wait/poll: the loss lies behind what that returned.
-  uint64_t take_lost() noexcept { return lost_.exchange(0, std::memory_order_relaxed); }
-  uint64_t lost_total() const noexcept { return lost_total_.load(std::memory_order_relaxed); }
+  // Events lost since the last call. Call it after wait: the loss lies behind what that returned.
+  uint64_t take_lost() noexcept { return queue_.take_lost(); }
+  uint64_t lost_total() const noexcept { return queue_.lost_total(); }
 
   void close();
-  bool closed() const;
+  bool closed() const { return queue_.closed(); }
   const std::string& name() const noexcept { return name_; }
 
  private:
@@ -45,15 +46,8 @@ class Subscription {
   void push(const event::BatchRef& batch);
 
   const std::string name_;
-  const uint64_t capacity_;
-  mutable std::mutex mutex_;
-  std::condition_variable ready_;
+  BoundedQueue<event::BatchRef> queue_;
   std::function<void()> wake_;
-  std::vector<event::BatchRef> batches_;
-  uint64_t waiting_ = 0;  // events in batches_
-  bool closed_ = false;
-  std::atomic<uint64_t> lost_{0};
-  std::atomic<uint64_t> lost_total_{0};
 };
 
 // Fan-out with back-pressure that stays with the slow one.

@@ -56,12 +56,20 @@ struct Loss {
   std::string_view cause;  // static text
 };
 
+// A clone is no event, but filters by descent need to hear of it.
+struct Clone {
+  uint32_t before = 0;  // index of the event it came before
+  uint32_t pid = 0;
+  uint32_t parent_pid = 0;
+};
+
 // Events in the order of the stream. Immutable once published; shared by all sinks.
 struct EventBatch {
   std::vector<Event> events;
   std::vector<ProcessRef> ancestors;
-  std::vector<Loss> losses;  // ordered by `before`; before == events.size(): after the last one
-  std::string bytes;         // what the slices point into
+  std::vector<Loss> losses;   // ordered by `before`; before == events.size(): after the last one
+  std::vector<Clone> clones;  // ordered by `before`
+  std::string bytes;          // what the slices point into
 
   std::string_view text(Slice slice) const noexcept { return std::string_view(bytes).substr(slice.offset, slice.size); }
   std::span<const ProcessRef> ancestors_of(const Event& event) const noexcept {

@@ -117,14 +117,16 @@ void Pipeline::inject(uint16_t plugin, uint16_t kind, tetragon_bytes body) {
   on_record(record, size);
 }
 
+void Pipeline::notice_missing(uint64_t missing) {
+  if (missing <= reported_missing_) return;
+  const auto index = static_cast<uint32_t>(batch_->events.size());
+  batch_->losses.push_back({index, missing - reported_missing_, event::kLostRingBuffer});
+  reported_missing_ = missing;
+}
+
 void Pipeline::flush() {
   tracker_.tick(std::max(last_time_ns_, uint64_t{1}));
-  const uint64_t missing = accounting_.missing;
-  if (missing > reported_missing_) {
-    batch_->losses.push_back(
-        {static_cast<uint32_t>(batch_->events.size()), missing - reported_missing_, event::kLostRingBuffer});
-    reported_missing_ = missing;
-  }
+  notice_missing(accounting_.missing);
   publish();
 }
 
@@ -138,8 +140,9 @@ void Pipeline::publish() {
   bus_.publish(std::move(full));
 }
 
-void Pipeline::tick() {
+void Pipeline::tick(uint64_t kernel_lost) {
   std::lock_guard lock(mutex_);
+  notice_missing(kernel_lost);
   last_time_ns_ = std::max(last_time_ns_, static_cast<uint64_t>(boot_now_ns()));
   flush();
 }

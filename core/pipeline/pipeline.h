@@ -68,7 +68,8 @@ class Pipeline {
   void inject(uint16_t plugin, uint16_t kind, tetragon_bytes body);
 
   // Looks at waiting events and the cache's grace times; to be called now and then also when no records come.
-  void tick();
+  // `kernel_lost` is the kernel's own count of records that did not fit: the only trace of a gap nothing came after.
+  void tick(uint64_t kernel_lost);
 
   // Sends everything that waits and closes the recording. Returns the recording's error, if any.
   Result<void> finish();
@@ -91,6 +92,7 @@ class Pipeline {
   };
 
   void on_record(const void* record, size_t size);
+  void notice_missing(uint64_t missing);
   void count_sequence(const tg_record& head);
   void decode(const void* record, size_t size, const tg_record& head);
   void flush();

@@ -229,6 +229,7 @@ void Tracker::on_clone(const tetragon_process_clone& clone) {
   entry.tid = clone.tid;
   entry.has_init_tree = true;
   entry.in_init_tree = (clone.flags & TETRAGON_EXEC_IN_INIT_TREE) != 0;
+  batch_->clones.push_back({static_cast<uint32_t>(batch_->events.size()), entry.key.pid, entry.parent.pid});
   cache_.insert(std::move(entry));
   arrived_ = true;
 }

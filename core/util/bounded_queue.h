@@ -14,7 +14,7 @@
 #include <utility>
 #include <vector>
 
-namespace tetragon::sink {
+namespace tetragon {
 
 template <class T>
 class BoundedQueue {
@@ -73,6 +73,10 @@ class BoundedQueue {
     ready_.notify_all();
   }
 
+  bool closed() const {
+    const std::lock_guard lock(mutex_);
+    return closed_;
+  }
   std::size_t weight() const {
     const std::lock_guard lock(mutex_);
     return weight_;
@@ -95,4 +99,4 @@ class BoundedQueue {
   std::atomic<std::uint64_t> lost_total_{0};
 };
 
-}  // namespace tetragon::sink
+}  // namespace tetragon

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "core/sink/batch_queue.h"
+#include "core/util/bounded_queue.h"
 
 #include <doctest/doctest.h>
 
 #include <memory>
 #include <thread>
 
-using namespace tetragon::sink;
+using namespace tetragon;
 using namespace std::chrono_literals;
 
 TEST_CASE("BoundedQueue: the bound is in events, what does not fit is counted and stays with the caller") {

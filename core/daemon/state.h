@@ -1,0 +1,107 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+// Everything the daemon owns while it runs. The start steps fill it in order; teardown (teardown.cpp) always runs and
+// accepts any half-filled state.
+
+#include <atomic>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "core/bpf_runtime/features.h"
+#include "core/bpf_runtime/ring_reader.h"
+#include "core/bpf_runtime/runtime.h"
+#include "core/bus/bus.h"
+#include "core/config/config.h"
+#include "core/control/api.h"
+#include "core/control/grpc_server.h"
+#include "core/control/run_files.h"
+#include "core/event/writer.h"
+#include "core/filter/redaction.h"
+#include "core/pipeline/pipeline.h"
+#include "core/plugin_host/host.h"
+#include "core/sink/json_export.h"
+#include "core/util/fd.h"
+#include "core/util/result.h"
+#include "core/util/time.h"
+
+namespace tetragon::daemon {
+
+struct PluginSink;
+struct RecordingFile;
+
+struct State {
+  State();
+  ~State();
+  State(const State&) = delete;
+  State& operator=(const State&) = delete;
+
+  config::Sources sources;
+  std::optional<config::Config> config;
+  std::string node_name;
+  bool replay = false;
+  bool finished = false;  // a step did all that was asked (--help, --list-plugins, --replay): exit with `exit_code`
+  int exit_code = 0;
+
+  UniqueFd signals;  // signalfd
+  std::optional<control::PidFile> pid_file;
+  std::string info_file;
+  BootClock clock;
+  int64_t boot_to_unix_ns = clock.offset_ns();
+  std::unique_ptr<RecordingFile> recording;  // of --replay
+  process::Namespaces host_namespaces{};
+  std::unique_ptr<bpf_runtime::Runtime> runtime;
+  std::optional<bpf_runtime::Features> features;
+  std::string btf_path;
+
+  filter::RedactionFilters redaction;
+  std::unique_ptr<event::Writer> writer;
+  bus::Bus bus;
+  std::unique_ptr<pipeline::Pipeline> pipeline;
+  std::unique_ptr<plugin_host::Host> plugins;
+
+  std::unique_ptr<sink::JsonExport> json_export;
+  std::vector<std::unique_ptr<PluginSink>> plugin_sinks;
+  std::unique_ptr<control::Api> api;
+  std::unique_ptr<control::GrpcServer> grpc;
+  std::unique_ptr<control::HealthServer> health;
+
+  std::unique_ptr<bpf_runtime::RingReader> reader;
+  std::thread reader_thread;
+
+  const config::Config& conf() const { return *config; }
+};
+
+using Step = Result<void> (*)(State&);
+
+// One action each, in the order of the start; see main.cpp.
+Result<void> read_configuration(State& state);
+Result<void> start_log(State& state);
+Result<void> block_signals(State& state);
+Result<void> take_run_folder(State& state);
+Result<void> look_at_kernel(State& state);
+Result<void> open_replay(State& state);
+Result<void> make_pipeline(State& state);
+Result<void> load_plugins(State& state);
+Result<void> run_replay(State& state);
+Result<void> start_export(State& state);
+Result<void> start_plugins(State& state);
+Result<void> start_api(State& state);
+Result<void> scan_processes(State& state);
+Result<void> start_reader(State& state);
+Result<void> run(State& state);
+
+// Stops what runs, in reverse, and logs the balance.
+void teardown(State& state);
+
+// Parts that more than one step needs.
+std::vector<control::SensorInfo> list_sensors(const State& state);
+std::string executable_dir();
+std::string plugin_dir(const State& state);
+void log_balance(State& state);
+
+}  // namespace tetragon::daemon

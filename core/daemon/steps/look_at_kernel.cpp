@@ -1,0 +1,105 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <sys/stat.h>
+
+#include <cerrno>
+
+#include "core/daemon/state.h"
+#include "core/util/log.h"
+
+namespace tetragon::daemon {
+namespace {
+
+constexpr uint64_t kDefaultRingPerCpu = 65536;
+// Long command lines come in pieces of 32 KiB, so a ring of a small machine's default would not hold one process.
+constexpr uint64_t kMinDefaultRing = uint64_t{2} << 20;
+constexpr uint32_t kDefaultProcessEntries = 32768;
+
+uint64_t ring_bytes(const config::Config& config) {
+  const long cpus = std::max(1L, sysconf(_SC_NPROCESSORS_CONF));
+  if (const uint64_t total = config.get_size("rb-size-total"); total != 0) return total;
+  if (const uint64_t each = config.get_size("rb-size"); each != 0) return each * static_cast<uint64_t>(cpus);
+  return std::max(kMinDefaultRing, kDefaultRingPerCpu * static_cast<uint64_t>(cpus));
+}
+
+uint32_t process_entries(const config::Config& config) {
+  if (const int64_t entries = config.get_int("execve-map-entries"); entries > 0) return static_cast<uint32_t>(entries);
+  if (const uint64_t bytes = config.get_size("execve-map-size"); bytes != 0) {
+    constexpr uint64_t kEntryBytes = sizeof(uint32_t) + sizeof(tg_process);
+    return static_cast<uint32_t>(std::max<uint64_t>(1, bytes / kEntryBytes));
+  }
+  return kDefaultProcessEntries;
+}
+
+// Inode numbers of pid 1's namespaces, by which events tell host from container.
+Result<process::Namespaces> read_host_namespaces(const std::string& procfs) {
+  constexpr const char* names[TETRAGON_NS_COUNT] = {
+      "uts", "ipc", "mnt", "pid", "pid_for_children", "net", "time", "time_for_children", "cgroup", "user"};
+  process::Namespaces host{};
+  for (size_t i = 0; i < host.size(); ++i) {
+    struct stat st {};
+    const std::string path = procfs + "/1/ns/" + names[i];
+    if (stat(path.c_str(), &st) == 0) {
+      host[i] = static_cast<uint32_t>(st.st_ino);
+    } else if (errno != ENOENT) {
+      return errno_error("host namespaces: '" + path + "' (run as root, in the host's pid namespace)", errno);
+    }
+  }
+  return host;
+}
+
+std::string joined(const std::vector<std::string>& words) {
+  std::string out;
+  for (const std::string& word : words) out += (out.empty() ? "" : ",") + word;
+  return out;
+}
+
+}  // namespace
+
+Result<void> look_at_kernel(State& state) {
+  const config::Config& config = state.conf();
+  bpf_runtime::RuntimeOptions options;
+  options.btf.explicit_path = config.get_string("btf");
+  options.btf.bpf_lib = config.get_string("bpf-lib");
+  options.btf.kernel_release = config.get_string("kernel");
+  options.ring_bytes = ring_bytes(config);
+  options.wakeup_bytes = static_cast<uint32_t>(std::min<uint64_t>(options.ring_bytes / 4, UINT32_MAX));
+  options.process_entries = process_entries(config);
+  options.verbose = static_cast<int>(config.get_int("verbose"));
+  options.log = [](std::string_view text) { log::info("libbpf", {{"text", text}}); };
+  state.runtime = std::make_unique<bpf_runtime::Runtime>(std::move(options));
+  if (state.replay || config.get_bool("list-plugins")) return {};
+
+  auto host = read_host_namespaces(config.get_string("procfs"));
+  if (!host) return std::move(host).error();
+  state.host_namespaces = *host;
+
+  const auto btf = state.runtime->btf();
+  if (btf) {
+    for (const auto& candidate : btf->candidates) {
+      if (candidate.problem.empty()) continue;
+      log::info("BTF discovery: candidate not usable",
+                {{"btf-file", candidate.path}, {"from", candidate.origin}, {"reason", candidate.problem}});
+    }
+    state.btf_path = btf->path;
+    log::info("BTF discovery: found", {{"btf-file", btf->path}});
+  } else if (!config.get_string("btf").empty()) {
+    return Error(btf.error());
+  } else {
+    // The API is served all the same; plugins that need BTF say so when they start.
+    log::error("BTF discovery failed", {{"error", btf.error()}});
+  }
+  state.features = bpf_runtime::probe_features(state.btf_path);
+  const auto& features = *state.features;
+  log::info("kernel", {{"release", features.kernel_release},
+                       {"lockdown", features.lockdown},
+                       {"lsm", features.active_lsms ? joined(*features.active_lsms) : "unknown"}});
+  if (features.lockdown == "confidentiality") {
+    log::warn(
+        "Kernel Lockdown is in 'confidentiality' mode; BPF programs will fail to load with EPERM. Use 'integrity' mode "
+        "(docs/faq.md)");
+  }
+  log::info("BPF features: " + features.line());
+  return {};
+}
+
+}  // namespace tetragon::daemon

@@ -1,0 +1,78 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <poll.h>
+#include <signal.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <chrono>
+#include <string>
+
+#include "core/daemon/state.h"
+#include "core/util/log.h"
+
+namespace tetragon::daemon {
+namespace {
+
+constexpr int kTickMs = 1000;
+constexpr int64_t kStatusQuiet = int64_t{24} * 3600;  // seconds between status lines
+constexpr int64_t kStatusLoss = 3600;                 // the same while something was lost
+
+void set_level(log::Level level) {
+  log::set_level(level);
+  log::info("log level changed by signal", {{"level", log::to_string(level)}});
+}
+
+// False: stop.
+bool on_signal(State& state, uint32_t number) {
+  if (number == SIGINT || number == SIGTERM) {
+    log::info("stopping", {{"signal", number == SIGINT ? "SIGINT" : "SIGTERM"}});
+    return false;
+  }
+  const int offset = static_cast<int>(number) - SIGRTMIN;
+  if (offset == 20) set_level(log::Level::trace);
+  if (offset == 21) set_level(log::Level::debug);
+  if (offset == 22) {
+    const auto configured = log::parse_level(state.conf().log_level());
+    set_level(configured ? *configured : log::Level::info);
+  }
+  return true;
+}
+
+// What the kernel could not put into the ring is known for sure only from its own counter: a gap at the end of the
+// stream shows in no sequence number.
+uint64_t ring_losses(const State& state) {
+  const auto account = state.runtime->cpu_account();
+  return account ? account->lost[TG_LOSS_RING_FULL] + account->lost[TG_LOSS_NO_SCRATCH] : 0;
+}
+
+}  // namespace
+
+Result<void> run(State& state) {
+  int64_t next_status = boot_now_ns() + kStatusQuiet * kNsPerSec;
+  uint64_t losses = 0;
+  while (true) {
+    pollfd waiting{.fd = state.signals.get(), .events = POLLIN, .revents = 0};
+    if (poll(&waiting, 1, kTickMs) < 0 && errno != EINTR) return errno_error("poll", errno);
+    signalfd_siginfo info;
+    while (read(state.signals.get(), &info, sizeof(info)) == static_cast<ssize_t>(sizeof(info))) {
+      if (!on_signal(state, info.ssi_signo)) return {};
+    }
+    state.clock.resample();
+    state.pipeline->set_boot_to_unix_ns(state.clock.offset_ns());
+    const uint64_t now_lost = ring_losses(state);
+    state.pipeline->tick(now_lost);
+    if (now_lost > losses) {
+      log::warn("events lost: the ring buffer was full; a larger --rb-size-total helps",
+                {{"lost", now_lost - losses}, {"total", now_lost}});
+      if (losses == 0) next_status = std::min(next_status, boot_now_ns() + kStatusLoss * kNsPerSec);
+      losses = now_lost;
+    }
+    if (boot_now_ns() >= next_status) {
+      log_balance(state);
+      next_status = boot_now_ns() + (losses != 0 ? kStatusLoss : kStatusQuiet) * kNsPerSec;
+    }
+  }
+}
+
+}  // namespace tetragon::daemon
