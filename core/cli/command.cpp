@@ -56,7 +56,7 @@ void append_options(std::string& out, std::string_view title, const std::vector<
       continue;
     }
     std::string help = option.help;
-    if (!option.default_value.empty() && option.default_value != "false") {
+    if (!option.default_value.empty() && option.takes_value()) {
       help += " (default " + option.default_value + ")";
     }
     rows.push_back({"  " + option_line(option), help});

@@ -112,8 +112,9 @@ Result<void> check_value(const Option& option, std::string& value) {
     }
     return {};
   }
-  if (!option.choices.empty() &&
-      std::find(option.choices.begin(), option.choices.end(), value) == option.choices.end()) {
+  // Items of a list are checked where the list is read.
+  bool one_of = !option.choices.empty() && option.value_name != "LIST";
+  if (one_of && std::find(option.choices.begin(), option.choices.end(), value) == option.choices.end()) {
     std::string known;
     for (const std::string& choice : option.choices) {
       known += (known.empty() ? "" : ", ") + choice;
