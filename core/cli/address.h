@@ -21,7 +21,7 @@ struct ServerAddress {
 Result<ServerAddress> resolve_address(const std::string& option, const std::string& info_path = info_file);
 
 // Looks at the socket itself: says whether it is absent, stale or forbidden, and what to do.
-// detail is what gRPC said. permission tells the caller that a retry is pointless.
+// detail is what gRPC said. Code::permission tells the caller that a retry is pointless.
 Error explain_unreachable(const ServerAddress& address, const std::string& detail);
 
 }  // namespace tetragon::cli

@@ -52,7 +52,7 @@ std::string_view contiguous(const ByteBuffer& buffer, grpc::Slice& slice) {
   return {reinterpret_cast<const char*>(slice.begin()), slice.size()};
 }
 
-// Waits for the next tag, giving in to signals. Returns false when the queue has nothing more.
+// A completion queue that is drained before it goes, as gRPC demands.
 class Queue {
  public:
   ~Queue() {
