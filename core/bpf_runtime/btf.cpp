@@ -10,6 +10,7 @@
 #include <cstring>
 #include <utility>
 
+#include "core/bpf_runtime/libbpf_log.h"
 #include "core/util/strings.h"
 
 namespace tetragon::bpf_runtime {
@@ -26,6 +27,7 @@ std::string problem_of(const std::string& path) {
   if (::access(path.c_str(), R_OK) != 0) {
     return std::strerror(errno);
   }
+  const LibbpfLog quiet;
   ::btf* parsed = btf__parse(path.c_str(), nullptr);
   if (parsed == nullptr) {
     return std::string("is not BTF and holds none: ") + std::strerror(errno);
@@ -105,6 +107,7 @@ Result<BtfChoice> find_btf(const BtfOptions& options) {
 }
 
 Result<KernelBtf> KernelBtf::load(const std::string& path) {
+  const LibbpfLog quiet;
   ::btf* parsed = btf__parse(path.c_str(), nullptr);
   if (parsed == nullptr) {
     return errno_error("read BTF " + quoted(path), errno);
