@@ -29,6 +29,9 @@ struct SensorInfo {
 };
 
 struct Api {
+  Api(bus::Bus& events, const event::Writer& form, pipeline::Pipeline& state)
+      : bus(events), writer(form), pipeline(state) {}
+
   bus::Bus& bus;
   const event::Writer& writer;
   pipeline::Pipeline& pipeline;

@@ -75,8 +75,8 @@ class EventStream final : public grpc::ServerWriteReactor<grpc::ByteBuffer>,
         }
         const event::Event& event = batch.events[index];
         encoder_.observe_clones(batch, index);
-        if (!encoder_.wants(batch, event)) continue;
-        send(batch, event);
+        if (!encoder_.wants(batch, event) || !encode(batch, event)) continue;
+        send(index + 1 < batch.events.size() || next_batch_ + 1 < batches_.size());
         return;
       }
       while (next_loss_ < batch.losses.size()) remember_loss(batch.losses[next_loss_++]);
@@ -116,15 +116,19 @@ class EventStream final : public grpc::ServerWriteReactor<grpc::ByteBuffer>,
     loss_.count += loss.count;
   }
 
-  void send(const event::EventBatch& batch, const event::Event& event) {
+  bool encode(const event::EventBatch& batch, const event::Event& event) {
     wire_.clear();
-    encoder_.encode(batch, event, loss_.count != 0 ? &loss_ : nullptr, wire_);
+    if (!encoder_.encode(batch, event, loss_.count != 0 ? &loss_ : nullptr, wire_)) return false;
     loss_.count = 0;
+    return true;
+  }
+
+  void send(bool more_to_come) {
     const grpc::Slice slice(wire_);
     buffer_ = grpc::ByteBuffer(&slice, 1);
     grpc::WriteOptions options;
-    // More to come: let the transport collect before it writes to the socket.
-    if (next_event_ < batch.events.size() || next_batch_ + 1 < batches_.size()) options.set_buffer_hint();
+    // Lets the transport collect before it writes to the socket.
+    if (more_to_come) options.set_buffer_hint();
     StartWrite(&buffer_, options);
   }
 

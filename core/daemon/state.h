@@ -23,7 +23,7 @@
 #include "core/event/writer.h"
 #include "core/filter/redaction.h"
 #include "core/pipeline/pipeline.h"
-#include "core/plugin_host/host.h"
+#include "core/plugin_host/plugin_host.h"
 #include "core/sink/json_export.h"
 #include "core/util/fd.h"
 #include "core/util/result.h"
@@ -62,7 +62,7 @@ struct State {
   std::unique_ptr<event::Writer> writer;
   bus::Bus bus;
   std::unique_ptr<pipeline::Pipeline> pipeline;
-  std::unique_ptr<plugin_host::Host> plugins;
+  std::unique_ptr<plugin_host::PluginHost> plugins;
 
   std::unique_ptr<sink::JsonExport> json_export;
   std::vector<std::unique_ptr<PluginSink>> plugin_sinks;
@@ -100,7 +100,6 @@ void teardown(State& state);
 
 // Parts that more than one step needs.
 std::vector<control::SensorInfo> list_sensors(const State& state);
-std::string executable_dir();
 std::string plugin_dir(const State& state);
 void log_balance(State& state);
 

@@ -98,21 +98,8 @@ void Pipeline::decode(const void* record, size_t size, const tg_record& head) {
   }
 }
 
-void Pipeline::inject(uint16_t plugin, uint16_t kind, tetragon_bytes body) {
-  alignas(8) thread_local std::vector<uint64_t> buffer;
-  const size_t size = sizeof(tg_record) + body.size;
-  buffer.resize((size + 7) / 8);
-  auto* record = reinterpret_cast<char*>(buffer.data());
-  tg_record head{};
-  head.size = static_cast<uint32_t>(size);
-  head.plugin = plugin;
-  head.kind = kind;
-  head.cpu = TG_CPU_USER;
-  head.time_ns = static_cast<uint64_t>(boot_now_ns());
+void Pipeline::inject(const void* record, size_t size) {
   std::lock_guard lock(mutex_);
-  head.seq = user_seq_++;
-  std::memcpy(record, &head, sizeof(head));
-  if (body.size != 0) std::memcpy(record + sizeof(head), body.data, body.size);
   ++accounting_.injected;
   on_record(record, size);
 }

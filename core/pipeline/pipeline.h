@@ -64,8 +64,8 @@ class Pipeline {
     std::unique_lock<std::mutex> lock_;
   };
 
-  // A record made in user space. Any thread but a decoder's.
-  void inject(uint16_t plugin, uint16_t kind, tetragon_bytes body);
+  // A record made in user space; it is published with the next drain or tick. Any thread but a decoder's.
+  void inject(const void* record, size_t size);
 
   // Looks at waiting events and the cache's grace times; to be called now and then also when no records come.
   // `kernel_lost` is the kernel's own count of records that did not fit: the only trace of a gap nothing came after.
@@ -107,7 +107,6 @@ class Pipeline {
   tetragon_event_out out_{};
   std::shared_ptr<event::EventBatch> batch_;
   std::vector<CpuSequence> cpus_;
-  uint64_t user_seq_ = 0;
   uint64_t reported_missing_ = 0;
   uint64_t last_time_ns_ = 0;
   Accounting accounting_;

@@ -262,6 +262,14 @@ void PluginHost::end_one(Loaded& entry, Status status) {
   entry.set(status, {});
 }
 
+void PluginHost::stop(Kind kind) noexcept {
+  for (auto entry = entries_.rbegin(); entry != entries_.rend(); ++entry) {
+    if ((*entry)->info.kind == kind && (*entry)->runs.load(std::memory_order_acquire)) {
+      end_one(**entry, Status::stopped);
+    }
+  }
+}
+
 void PluginHost::stop_all() noexcept {
   for (auto entry = entries_.rbegin(); entry != entries_.rend(); ++entry) {
     if ((*entry)->runs.load(std::memory_order_acquire)) {

@@ -67,7 +67,8 @@ class PluginHost {
   Result<void> load_all();
   void start_all();
   void scan_all();
-  void stop_all() noexcept;  // in reverse order; idempotent
+  void stop(Kind kind) noexcept;  // those of one kind, in reverse order; idempotent
+  void stop_all() noexcept;       // what still runs
 
   const std::string& plugin_dir() const noexcept { return options_.plugin_dir; }
   std::vector<PluginInfo> plugins() const;

@@ -103,7 +103,7 @@ bool EventEncoder::wants(const event::EventBatch& batch, const event::Event& eve
   return filters_.matches(view(batch, event));
 }
 
-void EventEncoder::encode(const event::EventBatch& batch, const event::Event& event, const event::Loss* lost,
+bool EventEncoder::encode(const event::EventBatch& batch, const event::Event& event, const event::Loss* lost,
                           std::string& out) {
   if (field_filters_.empty()) {
     if (format_ == Format::json) {
@@ -111,17 +111,16 @@ void EventEncoder::encode(const event::EventBatch& batch, const event::Event& ev
     } else {
       writer_->wire(batch, event, lost, out);
     }
-    return;
+    return true;
   }
   wire_.clear();
   writer_->wire(batch, event, lost, wire_);
   pruned_.clear();
-  if (!field_filters_.apply(wire_, pruned_)) pruned_ = wire_;  // only malformed wire fails, and this is our own
-  if (format_ == Format::json) {
-    [[maybe_unused]] const auto written = event::append_json(event::schema().event(), pruned_, out);
-  } else {
-    out += pruned_;
-  }
+  // Only malformed wire fails and this is our own; all the same, what was to be left out must not get out.
+  if (!field_filters_.apply(wire_, pruned_)) return false;
+  if (format_ == Format::json) return event::append_json(event::schema().event(), pruned_, out).ok();
+  out += pruned_;
+  return true;
 }
 
 }  // namespace tetragon::sink

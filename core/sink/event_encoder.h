@@ -36,8 +36,8 @@ class EventEncoder {
 
   bool wants(const event::EventBatch& batch, const event::Event& event);
 
-  // Appends one JSON object without newline, or one GetEventsResponse. `lost` may be null.
-  void encode(const event::EventBatch& batch, const event::Event& event, const event::Loss* lost, std::string& out);
+  // Appends one JSON object without newline, or one GetEventsResponse. `lost` may be null. False: nothing appended.
+  bool encode(const event::EventBatch& batch, const event::Event& event, const event::Loss* lost, std::string& out);
 
  private:
   struct Lazy;

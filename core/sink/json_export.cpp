@@ -64,7 +64,7 @@ void JsonExport::write_batch(const event::EventBatch& batch) {
       continue;
     }
     if (rate_limit_.enabled() && !rate_limit_.allow()) continue;
-    encoder_.encode(batch, event, nullptr, lines_);
+    if (!encoder_.encode(batch, event, nullptr, lines_)) continue;
     lines_ += '\n';
     ++lines_events_;
     if (lines_.size() >= kWriteSize) flush();

@@ -1,8 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <sys/stat.h>
 
+#include <unistd.h>
+
+#include <algorithm>
 #include <cerrno>
 
+#include "bpf/shared/process.h"
 #include "core/daemon/state.h"
 #include "core/util/log.h"
 

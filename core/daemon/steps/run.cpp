@@ -18,7 +18,7 @@ constexpr int kTickMs = 1000;
 constexpr int64_t kStatusQuiet = int64_t{24} * 3600;  // seconds between status lines
 constexpr int64_t kStatusLoss = 3600;                 // the same while something was lost
 
-void set_level(log::Level level) {
+void switch_level(log::Level level) {
   log::set_level(level);
   log::info("log level changed by signal", {{"level", log::to_string(level)}});
 }
@@ -30,11 +30,11 @@ bool on_signal(State& state, uint32_t number) {
     return false;
   }
   const int offset = static_cast<int>(number) - SIGRTMIN;
-  if (offset == 20) set_level(log::Level::trace);
-  if (offset == 21) set_level(log::Level::debug);
+  if (offset == 20) switch_level(log::Level::trace);
+  if (offset == 21) switch_level(log::Level::debug);
   if (offset == 22) {
     const auto configured = log::parse_level(state.conf().log_level());
-    set_level(configured ? *configured : log::Level::info);
+    switch_level(configured ? *configured : log::Level::info);
   }
   return true;
 }

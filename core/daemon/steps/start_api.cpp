@@ -19,7 +19,7 @@ std::vector<control::ProbeResult> probes(const State& state) {
 
 Result<void> start_api(State& state) {
   const config::Config& config = state.conf();
-  state.api = std::unique_ptr<control::Api>(new control::Api{state.bus, *state.writer, *state.pipeline});
+  state.api = std::make_unique<control::Api>(state.bus, *state.writer, *state.pipeline);
   control::Api& api = *state.api;
   api.event_queue_size = config.get_uint("event-queue-size");
   api.ancestor_events = ancestor_events(config);

@@ -143,7 +143,7 @@ TEST_CASE("paths which decide about code or removal are fixed") {
   CHECK(fails({"--bpf-dir=.."}, "must be one name"));
   CHECK(fails({"--bpf-dir="}, "must be one name"));
   CHECK(passes({"--bpf-dir=other"}));
-  CHECK(fails({"--plugin-dir=/a,b"}, "\"b\" is not absolute"));
+  CHECK(fails({"--plugin-dir=b"}, "is not absolute"));
   CHECK(fails({"--plugin-allow-list=sums"}, "plugin-allow-list = sums"));
   CHECK(fails({"--run-dir=run"}, "run-dir = run (command line) is not absolute"));
 }

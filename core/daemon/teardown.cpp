@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <unistd.h>
+
+#include <numeric>
+
+#include "core/daemon/plugin_sink.h"
+#include "core/daemon/recording_file.h"
+#include "core/daemon/state.h"
+#include "core/util/log.h"
+
+namespace tetragon::daemon {
+
+State::State() = default;
+State::~State() = default;
+
+void log_balance(State& state) {
+  const auto account = state.runtime->cpu_account();
+  if (!account) return;
+  const uint64_t produced = std::accumulate(account->seq.begin(), account->seq.end(), uint64_t{0});
+  const pipeline::Accounting counted = state.pipeline->accounting();
+  const process::TrackerStats tracker = state.pipeline->tracker_stats();
+  log::info("records", {{"produced", produced},
+                        {"received", counted.received},
+                        {"lost_ring_full", account->lost[TG_LOSS_RING_FULL]},
+                        {"lost_no_scratch", account->lost[TG_LOSS_NO_SCRATCH]},
+                        {"process_map_full", account->lost[TG_LOSS_PROCESS_FULL]},
+                        {"unreadable", account->lost[TG_LOSS_UNREADABLE]},
+                        {"from_user_space", counted.injected},
+                        {"undecodable", counted.undecodable}});
+  log::info("events", {{"published", counted.events},
+                       {"waited", tracker.waited},
+                       {"without_process", tracker.missing_process},
+                       {"without_parent", tracker.missing_parent},
+                       {"cached_processes", state.pipeline->cache_size()}});
+}
+
+void teardown(State& state) {
+  // First nothing new comes, then what is under way goes out, then the doors close.
+  // Detached before the last drain, so that the drain ends and nothing stays in the ring.
+  if (state.plugins != nullptr) state.plugins->stop(plugin_host::Kind::hook);
+  if (state.reader != nullptr) state.reader->stop();
+  if (state.reader_thread.joinable()) state.reader_thread.join();
+  if (state.pipeline != nullptr && state.reader != nullptr) log_balance(state);
+  if (state.pipeline != nullptr) {
+    if (auto finished = state.pipeline->finish(); !finished) {
+      log::error("recording", {{"error", finished.error()}});
+      if (state.exit_code == 0) state.exit_code = 1;
+    }
+  }
+  state.bus.close();
+  state.json_export.reset();
+  state.plugin_sinks.clear();
+  state.grpc.reset();
+  state.health.reset();
+  if (state.plugins != nullptr) state.plugins->stop_all();
+  if (!state.info_file.empty()) ::unlink(state.info_file.c_str());
+  state.pid_file.reset();
+}
+
+}  // namespace tetragon::daemon
