@@ -189,9 +189,7 @@ TEST_CASE("cel_expression") {
   SUBCASE("and not at all when the expressions are about other events or other fields decide") {
     source.built = 0;
     CHECK(decide(R"j({"cel_expression":["process_kprobe.process.pid == 42"]})j", view) == "drop");
-    CHECK(decide(R"j({"cel_expression":["!(process_kprobe.process.pid == 42)"]
-  })j",
-                 view) == "drop");
+    CHECK(decide(R"j({"cel_expression":["!(process_kprobe.process.pid == 42)"]})j", view) == "drop");
     CHECK(decide(R"j({"cel_expression":["process_kprobe.process.pid == 42 || true"]})j", view) == "pass");
     CHECK(decide(R"j({"pid":[1],"cel_expression":["process_exec.process.pid == 42"]})j", view) == "drop");
     CHECK(source.built == 0);

@@ -73,7 +73,7 @@ TEST_CASE("without a group nothing changes, and that is said") {
 }
 
 TEST_CASE("binaries") {
-  const char* const one = R"j({"binary_regex":["^/bin/a$","b"],"redact":["(s)"]})j";
+  const char* const one = R"j({"binary_regex":["^/bin/a$","b$"],"redact":["(s)"]})j";
   CHECK(redacted(one, "/bin/a", "s") == "*****");
   CHECK(redacted(one, "/x/b", "s") == "*****");
   CHECK(redacted(one, "/bin/c", "s") == "s");
