@@ -34,21 +34,33 @@ uint32_t process_entries(const config::Config& config) {
   return kDefaultProcessEntries;
 }
 
-// Inode numbers of pid 1's namespaces, by which events tell host from container.
-Result<process::Namespaces> read_host_namespaces(const std::string& procfs) {
+// Inode numbers of one process's namespaces; 0 where the kernel has no such namespace.
+Result<process::Namespaces> read_namespaces(const std::string& folder) {
   constexpr const char* names[TETRAGON_NS_COUNT] = {
       "uts", "ipc", "mnt", "pid", "pid_for_children", "net", "time", "time_for_children", "cgroup", "user"};
-  process::Namespaces host{};
-  for (size_t i = 0; i < host.size(); ++i) {
+  process::Namespaces namespaces{};
+  for (size_t i = 0; i < namespaces.size(); ++i) {
     struct stat st {};
-    const std::string path = procfs + "/1/ns/" + names[i];
+    const std::string path = folder + "/" + names[i];
     if (stat(path.c_str(), &st) == 0) {
-      host[i] = static_cast<uint32_t>(st.st_ino);
+      namespaces[i] = static_cast<uint32_t>(st.st_ino);
     } else if (errno != ENOENT) {
-      return errno_error("host namespaces: '" + path + "' (run as root, in the host's pid namespace)", errno);
+      return errno_error("'" + path + "'", errno);
     }
   }
-  return host;
+  return namespaces;
+}
+
+// Those of pid 1, by which events tell host from container. A pid 1 with more rights than the daemon hides them; the
+// daemon's own are the next best guess, and right wherever it is not started inside a container.
+Result<process::Namespaces> read_host_namespaces(const std::string& procfs) {
+  auto host = read_namespaces(procfs + "/1/ns");
+  if (host) return host;
+  auto own = read_namespaces(procfs + "/self/ns");
+  if (!own) return std::move(own).error().with_context("host namespaces (is --procfs right?)");
+  log::warn("the namespaces of pid 1 cannot be read, taking the daemon's own for the host's",
+            {{"error", host.error()}});
+  return own;
 }
 
 std::string joined(const std::vector<std::string>& words) {
