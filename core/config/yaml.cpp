@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <yaml-cpp/eventhandler.h>
 #include <yaml-cpp/yaml.h>
 
 #include <exception>
 #include <map>
+#include <sstream>
 #include <utility>
 
 #include "core/config/file.h"
@@ -16,6 +18,36 @@ std::string place_of(std::string_view file, const YAML::Mark& mark) {
   std::string place(file);
   if (mark.is_null()) return place;
   return place + ":" + std::to_string(mark.line + 1) + ":" + std::to_string(mark.column + 1);
+}
+
+// Counts documents only.
+class Documents final : public YAML::EventHandler {
+ public:
+  const YAML::Mark& last_start() const { return start_; }
+
+  void OnDocumentStart(const YAML::Mark& mark) override { start_ = mark; }
+  void OnDocumentEnd() override {}
+  void OnNull(const YAML::Mark&, YAML::anchor_t) override {}
+  void OnAlias(const YAML::Mark&, YAML::anchor_t) override {}
+  void OnScalar(const YAML::Mark&, const std::string&, YAML::anchor_t, const std::string&) override {}
+  void OnSequenceStart(const YAML::Mark&, const std::string&, YAML::anchor_t, YAML::EmitterStyle::value) override {}
+  void OnSequenceEnd() override {}
+  void OnMapStart(const YAML::Mark&, const std::string&, YAML::anchor_t, YAML::EmitterStyle::value) override {}
+  void OnMapEnd() override {}
+
+ private:
+  YAML::Mark start_;
+};
+
+// Load() says nothing about text behind the first document, and LoadAll() never returns for some of it ("\"a\",b"): it
+// makes empty documents of a token which nobody consumes. So: two steps of the parser by hand.
+bool has_second_document(const std::string& text, YAML::Mark& ret_mark) {
+  std::istringstream stream(text);
+  YAML::Parser parser(stream);
+  Documents documents;
+  if (!parser.HandleNextDocument(documents) || !parser.HandleNextDocument(documents)) return false;
+  ret_mark = documents.last_start();
+  return true;
 }
 
 class Reader {
@@ -84,13 +116,14 @@ class Reader {
 std::vector<Setting> parse_yaml_text(std::string_view text, std::string_view file, Findings& findings) {
   Reader reader(file, findings);
   try {
-    const std::vector<YAML::Node> documents = YAML::LoadAll(std::string(text));
-    if (documents.size() > 1) {
-      findings.errors.push_back(place_of(file, documents[1].Mark()) +
-                                ": only one YAML document is allowed in this file");
+    const std::string copy(text);
+    YAML::Mark second;
+    if (has_second_document(copy, second)) {
+      findings.errors.push_back(place_of(file, second) +
+                                ": only one YAML document with one map is allowed in this file");
       return {};
     }
-    if (!documents.empty()) reader.document(documents.front());
+    reader.document(YAML::Load(copy));
   } catch (const YAML::Exception& error) {
     findings.errors.push_back(place_of(file, error.mark) + ": " + error.msg);
     return {};
