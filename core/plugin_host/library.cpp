@@ -35,7 +35,12 @@ Result<Library> Library::open(const std::string& path) {
                                     ": it is no plugin, or one for another major version of the ABI");
   }
   try {
-    result.descriptor_ = &library.get<const tetragon_plugin>(TETRAGON_PLUGIN_SYMBOL);
+    // As bytes first: what it is, is not known yet.
+    const auto* address = &library.get<const unsigned char>(TETRAGON_PLUGIN_SYMBOL);
+    if (reinterpret_cast<std::uintptr_t>(address) % alignof(tetragon_plugin) != 0) {
+      return Error(Code::invalid, "file " + quoted(path) + ": " TETRAGON_PLUGIN_SYMBOL " is no data object");
+    }
+    result.descriptor_ = reinterpret_cast<const tetragon_plugin*>(address);
   } catch (const std::exception& e) {
     return Error(Code::invalid, "read " TETRAGON_PLUGIN_SYMBOL " of " + quoted(path) + ": " + e.what());
   }
