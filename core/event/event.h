@@ -59,8 +59,8 @@ struct Loss {
 // A clone is no event, but filters by descent need to hear of it.
 struct Clone {
   uint32_t before = 0;  // index of the event it came before
-  uint32_t pid = 0;
-  uint32_t parent_pid = 0;
+  ProcessKey process;
+  ProcessKey parent;
 };
 
 // Events in the order of the stream. Immutable once published; shared by all sinks.

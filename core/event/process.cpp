@@ -90,8 +90,8 @@ ProcessRef Process::make(const ProcessFields& fields) {
 std::string_view Process::json() const {
   if (const std::string* text = json_.load(std::memory_order_acquire); text != nullptr) return *text;
   static const MessageType& type = *schema().message("tetragon.Process");
-  std::string buffer;
-  buffer.reserve(wire_.size() * 2);
+  thread_local std::string buffer;
+  buffer.clear();
   // Cannot fail: the wire form is our own.
   [[maybe_unused]] const auto written = append_json_members(type, wire_, buffer, /* first= */ true);
   auto* fresh = new std::string(buffer);  // copied for its exact size
@@ -106,17 +106,20 @@ size_t Process::memory() const noexcept {
   return sizeof(*this) + wire_.capacity() + (json == nullptr ? 0 : sizeof(*json) + json->capacity());
 }
 
-std::string make_exec_id(std::string_view node_name, const ProcessKey& key) {
+void append_exec_id(std::string_view node_name, const ProcessKey& key, std::string& out) {
+  thread_local std::string plain;
   std::array<char, 20> digits;  // of a 64-bit number
-  std::string plain;
-  plain.reserve(node_name.size() + 2 * digits.size() + 2);
-  plain += node_name;
+  plain = node_name;
   for (const uint64_t number : {key.start_ns, uint64_t{key.pid}}) {
     plain += ':';
     plain.append(digits.data(), std::to_chars(digits.data(), digits.data() + digits.size(), number).ptr);
   }
-  std::string out;
   append_base64(out, plain);
+}
+
+std::string make_exec_id(std::string_view node_name, const ProcessKey& key) {
+  std::string out;
+  append_exec_id(node_name, key, out);
   return out;
 }
 

@@ -120,7 +120,8 @@ class Process {
 
 using ProcessRef = boost::intrusive_ptr<const Process>;
 
-// base64("<node>:<start ns>:<pid>"); the text of exec_id.
+// base64("<node>:<start ns>:<pid>"); the text of exec_id. The second form appends.
 std::string make_exec_id(std::string_view node_name, const ProcessKey& key);
+void append_exec_id(std::string_view node_name, const ProcessKey& key, std::string& out);
 
 }  // namespace tetragon::event

@@ -14,26 +14,43 @@ Entry& Cache::insert(Entry entry) {
   if (const auto found = entries_.find(key); found != entries_.end()) {
     Entry& old = found->second;
     if (old.parent != entry.parent) {
-      if (Entry* parent = find(entry.parent); parent != nullptr && entry.parent != key) ++parent->refs;
-      if (old.parent != key) unref(old.parent, now_ns_);
+      hold(entry);
+      drop(old, now_ns_);
     }
     entry.refs = old.refs;
     entry.alive = old.alive;
-    entry.order = old.order;
+    entry.dead_since_ns = old.dead_since_ns;
+    entry.older = old.older;
+    entry.newer = old.newer;
     old = std::move(entry);
     return old;
   }
   make_room(now_ns_);
   ++stats_.inserts;
   entry.refs = 1;
-  entry.alive = true;
-  entry.order = order_.insert(order_.end(), key);
-  if (entry.parent.known() && entry.parent != key) {
-    if (const auto parent = entries_.find(entry.parent); parent != entries_.end()) ++parent->second.refs;
+  if (const auto children = orphans_.find(key); children != orphans_.end()) {
+    entry.refs += children->second;
+    orphans_.erase(children);
   }
+  entry.alive = true;
+  hold(entry);
   auto [pid_slot, fresh] = by_pid_.try_emplace(key.pid, key);
   if (!fresh && pid_slot->second.start_ns <= key.start_ns) pid_slot->second = key;
-  return entries_.emplace(key, std::move(entry)).first->second;
+  Entry& kept = entries_.emplace(key, std::move(entry)).first->second;
+  link_newest(kept);
+  return kept;
+}
+
+void Cache::link_newest(Entry& entry) {
+  entry.older = newest_;
+  entry.newer = nullptr;
+  (newest_ != nullptr ? newest_->newer : oldest_) = &entry;
+  newest_ = &entry;
+}
+
+void Cache::unlink(Entry& entry) {
+  (entry.older != nullptr ? entry.older->newer : oldest_) = entry.newer;
+  (entry.newer != nullptr ? entry.newer->older : newest_) = entry.older;
 }
 
 Entry* Cache::find(const ProcessKey& key) {
@@ -52,26 +69,48 @@ void Cache::release(const ProcessKey& key, uint64_t now_ns) {
   const auto found = entries_.find(key);
   if (found == entries_.end() || !found->second.alive) return;
   found->second.alive = false;
-  unref(key, now_ns);
+  unref(found->second, now_ns);
 }
 
-void Cache::unref(const ProcessKey& key, uint64_t now_ns) {
-  const auto found = entries_.find(key);
-  if (found == entries_.end() || found->second.refs == 0) return;
-  if (--found->second.refs == 0) bury(found->second, now_ns);
+void Cache::hold(const Entry& child) {
+  if (!child.parent.known() || child.parent == child.key) return;
+  const auto parent = entries_.find(child.parent);
+  ++(parent != entries_.end() ? parent->second.refs : orphans_[child.parent]);
+}
+
+void Cache::drop(const Entry& child, uint64_t now_ns) {
+  if (!child.parent.known() || child.parent == child.key) return;
+  if (const auto parent = entries_.find(child.parent); parent != entries_.end()) {
+    unref(parent->second, now_ns);
+  } else if (const auto children = orphans_.find(child.parent); children != orphans_.end() && --children->second == 0) {
+    orphans_.erase(children);
+  }
+}
+
+void Cache::unref(Entry& entry, uint64_t now_ns) {
+  if (entry.refs == 0 || --entry.refs != 0) return;
+  entry.dead_since_ns = now_ns;
+  dead_.push_back({entry.key, now_ns});
+}
+
+// A child may have been found in the meantime (reordered records); then it is not dead, or not since then.
+bool Cache::is_over(const Dead& dead) const {
+  const auto found = entries_.find(dead.key);
+  return found != entries_.end() && found->second.refs == 0 && found->second.dead_since_ns == dead.since_ns;
 }
 
 void Cache::remove(const ProcessKey& key, uint64_t now_ns) {
   const auto found = entries_.find(key);
   if (found == entries_.end()) return;
-  const ProcessKey parent = found->second.parent;
-  order_.erase(found->second.order);
+  unlink(found->second);
+  const Entry gone = std::move(found->second);
   if (const auto pid_slot = by_pid_.find(key.pid); pid_slot != by_pid_.end() && pid_slot->second == key) {
     by_pid_.erase(pid_slot);
   }
   entries_.erase(found);
   ++stats_.removals;
-  if (parent.known() && parent != key) unref(parent, now_ns);
+  if (const uint32_t children = gone.refs - (gone.alive ? 1 : 0); children != 0) orphans_[key] = children;
+  drop(gone, now_ns);
 }
 
 void Cache::collect(uint64_t now_ns) {
@@ -81,9 +120,7 @@ void Cache::collect(uint64_t now_ns) {
     const bool late = now_ns >= oldest.since_ns + options_.grace_ns;
     if (!late && dead_.size() <= options_.max_dead) return;
     dead_.pop_front();
-    // A child may have been found in the meantime (reordered records); then it is not dead any more.
-    const auto found = entries_.find(oldest.key);
-    if (found != entries_.end() && found->second.refs == 0) remove(oldest.key, now_ns);
+    if (is_over(oldest)) remove(oldest.key, now_ns);
   }
 }
 
@@ -92,17 +129,15 @@ void Cache::make_room(uint64_t now_ns) {
     ++stats_.evictions;
     bool removed = false;
     while (!dead_.empty() && !removed) {
-      const ProcessKey key = dead_.front().key;
+      const Dead oldest = dead_.front();
       dead_.pop_front();
-      const auto found = entries_.find(key);
-      removed = found != entries_.end() && found->second.refs == 0;
-      if (removed) remove(key, now_ns);
+      removed = is_over(oldest);
+      if (removed) remove(oldest.key, now_ns);
     }
     if (removed) continue;
     // Nothing is dead: the oldest image goes. Its children keep their own copies of what events need.
-    const ProcessKey oldest = order_.front();
-    if (entries_.find(oldest)->second.alive) ++stats_.evictions_alive;
-    remove(oldest, now_ns);
+    if (oldest_->alive) ++stats_.evictions_alive;
+    remove(ProcessKey(oldest_->key), now_ns);
   }
 }
 

@@ -4,7 +4,7 @@
 #include <cstdint>
 #include <deque>
 #include <functional>
-#include <list>
+#include <memory_resource>
 #include <string>
 #include <unordered_map>
 
@@ -26,8 +26,10 @@ struct Entry {
   bool in_init_tree = false;
   bool has_init_tree = false;
   bool alive = true;
-  uint32_t refs = 1;  // 1 while it is alive + 1 for each child that is in the cache
-  std::list<ProcessKey>::iterator order;
+  uint32_t refs = 1;           // 1 while it is alive + 1 for each child that is in the cache
+  uint64_t dead_since_ns = 0;  // when refs became 0
+  Entry* older = nullptr;      // neighbours in the order of insertion; the cache's own
+  Entry* newer = nullptr;
 };
 
 struct CacheStats {
@@ -82,16 +84,26 @@ class Cache {
     uint64_t since_ns;
   };
 
-  void unref(const ProcessKey& key, uint64_t now_ns);
-  void bury(const Entry& entry, uint64_t now_ns) { dead_.push_back({entry.key, now_ns}); }
+  bool is_over(const Dead& dead) const;
+  void hold(const Entry& child);
+  void drop(const Entry& child, uint64_t now_ns);
+  void unref(Entry& entry, uint64_t now_ns);
   void remove(const ProcessKey& key, uint64_t now_ns);
   void make_room(uint64_t now_ns);
 
+  void link_newest(Entry& entry);
+  void unlink(Entry& entry);
+
   Options options_;
-  std::unordered_map<ProcessKey, Entry, event::ProcessKeyHash> entries_;
-  std::unordered_map<uint32_t, ProcessKey> by_pid_;
-  std::list<ProcessKey> order_;  // oldest insertion first
-  std::deque<Dead> dead_;        // entries with refs == 0, oldest first; may hold keys that are gone
+  // Entries come and go with every process: a pool spares the allocator, and a node never moves.
+  std::pmr::unsynchronized_pool_resource pool_;
+  std::pmr::unordered_map<ProcessKey, Entry, event::ProcessKeyHash> entries_{&pool_};
+  std::pmr::unordered_map<uint32_t, ProcessKey> by_pid_{&pool_};
+  Entry* oldest_ = nullptr;
+  Entry* newest_ = nullptr;
+  std::deque<Dead> dead_;  // entries with refs == 0, oldest first; some are gone or live again
+  // Children of images that are not in the cache (not yet, or evicted): the image's references should it come.
+  std::unordered_map<ProcessKey, uint32_t, event::ProcessKeyHash> orphans_;
   uint64_t now_ns_ = 0;
   CacheStats stats_;
 };

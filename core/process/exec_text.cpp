@@ -83,6 +83,7 @@ void append_flags(uint32_t flags, std::string& out) {
 }
 
 std::string_view container_id(std::string_view cgroup_name) noexcept {
+  if (cgroup_name.size() < kContainerIdSize) return {};  // nearly all: hosts' units and slices
   const bool cut = cgroup_name.size() >= kCgroupNameCut;
   std::string_view name = cgroup_name.substr(cgroup_name.rfind('/') + 1);  // npos + 1 == 0
   if (name.ends_with("service")) return {};

@@ -132,11 +132,13 @@ ProcessRef Tracker::build_process(const tetragon_process_exec& exec, const Proce
   const std::string_view filename = text(exec.filename);
   const bool kernel_thread = filename.find('/') == std::string_view::npos && text(exec.args).empty() &&
                              (flag_bits & TETRAGON_EXEC_PROCFS) != 0;
-  std::string binary(filename);
+  std::string& binary = scratch_binary_;
+  binary = filename;
   if (!kernel_thread && !filename.empty() && !filename.starts_with('/')) binary = absolute_path(cwd, filename);
   if (filename.empty() && (flag_bits & TETRAGON_EXEC_ERROR_FILENAME) != 0) binary = "<enomem>";
 
-  std::string arguments;
+  std::string& arguments = scratch_arguments_;
+  arguments.clear();
   if (exec.args_data != 0) {
     std::string joined(text(exec.args));
     joined += data_.take(exec.args_data);
@@ -147,8 +149,13 @@ ProcessRef Tracker::build_process(const tetragon_process_exec& exec, const Proce
   if (options_.redact_arguments) options_.redact_arguments(binary, arguments);
 
   const std::string& node = options_.cache.node_name;
-  const std::string exec_id = event::make_exec_id(node, key);
-  const std::string parent_exec_id = event::make_exec_id(node, key == kKernel || parent.pid == 0 ? kKernel : parent);
+  scratch_ids_.clear();
+  event::append_exec_id(node, key, scratch_ids_);
+  const size_t id_size = scratch_ids_.size();
+  const bool has_parent = parent.known() || key == kKernel;
+  if (has_parent) event::append_exec_id(node, key == kKernel || parent.pid == 0 ? kKernel : parent, scratch_ids_);
+  const std::string_view exec_id = std::string_view(scratch_ids_).substr(0, id_size);
+  const std::string_view parent_exec_id = std::string_view(scratch_ids_).substr(id_size);
   const std::string annotations = build_annotations(exec);
   const std::string environment = build_environment(exec, binary);
   scratch_.clear();
@@ -157,7 +164,7 @@ ProcessRef Tracker::build_process(const tetragon_process_exec& exec, const Proce
   fields.key = key;
   fields.parent = parent;
   fields.exec_id = exec_id;
-  if (parent.known() || key == kKernel) fields.parent_exec_id = parent_exec_id;
+  fields.parent_exec_id = parent_exec_id;
   fields.pid = key.pid;
   fields.tid = exec.tid;
   fields.uid = exec.uid;
@@ -229,7 +236,7 @@ void Tracker::on_clone(const tetragon_process_clone& clone) {
   entry.tid = clone.tid;
   entry.has_init_tree = true;
   entry.in_init_tree = (clone.flags & TETRAGON_EXEC_IN_INIT_TREE) != 0;
-  batch_->clones.push_back({static_cast<uint32_t>(batch_->events.size()), entry.key.pid, entry.parent.pid});
+  batch_->clones.push_back({static_cast<uint32_t>(batch_->events.size()), entry.key, entry.parent});
   cache_.insert(std::move(entry));
   arrived_ = true;
 }

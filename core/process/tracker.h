@@ -105,7 +105,8 @@ class Tracker {
   std::vector<Waiting> waiting_;
   bool arrived_ = false;  // something was inserted since the last look at waiting_
   TrackerStats stats_;
-  std::string scratch_, scratch_extra_;  // reused, so the steady state allocates only what it keeps
+  std::string scratch_, scratch_extra_, scratch_binary_, scratch_arguments_,
+      scratch_ids_;  // reused, so the steady state allocates only what it keeps
 };
 
 }  // namespace tetragon::process

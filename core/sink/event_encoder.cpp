@@ -90,10 +90,16 @@ void EventEncoder::observe_clones(const event::EventBatch& batch, size_t index) 
     next_clone_ = 0;
   }
   for (; next_clone_ < batch.clones.size() && batch.clones[next_clone_].before <= index; ++next_clone_) {
+    const event::Clone& source = batch.clones[next_clone_];
+    const std::string exec_id = event::make_exec_id(writer_->node_name(), source.process);
+    const std::string parent_exec_id = event::make_exec_id(writer_->node_name(), source.parent);
     filter::EventView clone;
     clone.process.present = clone.parent.present = true;
-    clone.process.pid = batch.clones[next_clone_].pid;
-    clone.parent.pid = batch.clones[next_clone_].parent_pid;
+    clone.process.pid = source.process.pid;
+    clone.process.exec_id = exec_id;
+    clone.process.parent_exec_id = parent_exec_id;
+    clone.parent.pid = source.parent.pid;
+    clone.parent.exec_id = parent_exec_id;
     filters_.observe(clone);
   }
 }

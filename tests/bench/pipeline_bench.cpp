@@ -114,7 +114,7 @@ sink::EventEncoder encoder(const event::Writer& writer, sink::Format format) {
 }
 
 // Reads a stream and throws it away, in a process of its own so that its CPU time does not count.
-[[noreturn]] void run_client(const std::string& address) {
+[[noreturn]] void run_client(const std::string& address, int result) {
   auto channel = grpc::CreateChannel(address, grpc::InsecureChannelCredentials());
   channel->WaitForConnected(std::chrono::system_clock::now() + std::chrono::seconds(10));
   grpc::GenericStub stub(channel);
@@ -125,12 +125,17 @@ sink::EventEncoder encoder(const event::Writer& writer, sink::Format format) {
   bool ok = false;
   call->StartCall(nullptr);
   queue.Next(&tag, &ok);
-  call->WriteLast(grpc::ByteBuffer(), grpc::WriteOptions(), nullptr);
+  const grpc::Slice request("", 0);  // an empty GetEventsRequest
+  call->WriteLast(grpc::ByteBuffer(&request, 1), grpc::WriteOptions(), nullptr);
   queue.Next(&tag, &ok);
   grpc::ByteBuffer buffer;
-  do {
+  uint64_t received = 0;
+  while (true) {
     call->Read(&buffer, nullptr);
-  } while (queue.Next(&tag, &ok) && ok);
+    if (!queue.Next(&tag, &ok) || !ok) break;
+    ++received;
+  }
+  if (write(result, &received, sizeof(received)) != sizeof(received)) _exit(1);
   _exit(0);
 }
 
@@ -145,13 +150,14 @@ int main(int argc, char** argv) {
   const std::string address = "unix://" + folder + "/s";
   pid_t client = -1;
   int ready[2] = {-1, -1};
+  int result[2] = {-1, -1};
   if (mode == "grpc") {
-    if (pipe(ready) != 0) fail("pipe");
+    if (pipe(ready) != 0 || pipe(result) != 0) fail("pipe");
     client = fork();  // before the first thread
     if (client == 0) {
       char go = 0;
       if (read(ready[0], &go, 1) != 1) _exit(1);
-      run_client(address);
+      run_client(address, result[1]);
     }
   }
 
@@ -220,6 +226,11 @@ int main(int argc, char** argv) {
   }
   if (server != nullptr) {
     bus.close();  // the stream ends when everything is sent
+    uint64_t received = 0;
+    if (read(result[0], &received, sizeof(received)) != sizeof(received)) fail("the client failed");
+    if (received != events * static_cast<uint64_t>(rounds)) {
+      fail("the client got " + std::to_string(received) + " events of " + std::to_string(events * rounds));
+    }
     waitpid(client, nullptr, 0);
   }
   const double cpu = cpu_seconds() - cpu_before;
