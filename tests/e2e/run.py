@@ -21,7 +21,7 @@ sys.dont_write_bytecode = True
 sys.path.insert(0, str(HERE))
 
 from lib import features  # noqa: E402
-from lib.case import TIME_SCALE, Env, Skip, check_features  # noqa: E402
+from lib.case import TIME_SCALE, Env, SharedDaemons, Skip, check_features  # noqa: E402
 
 DEFAULT_LIMIT = 60
 CASE_SKIPPED = 77
@@ -65,7 +65,7 @@ def failing_import(path: Path, error: Exception):
     return fail
 
 
-def run_case(function, build: Path) -> tuple[str, str, str]:
+def run_case(function, build: Path, shared: SharedDaemons) -> tuple[str, str, str]:
     """Status, one-line reason, details for a failure."""
     def on_alarm(*_):
         raise CaseTimeout
@@ -75,7 +75,7 @@ def run_case(function, build: Path) -> tuple[str, str, str]:
     signal.signal(signal.SIGALRM, on_alarm)
     try:
         check_features(function)
-        env = Env(build)
+        env = Env(build, shared)
         signal.setitimer(signal.ITIMER_REAL, limit)
         function(env)
     except Skip as skip:
@@ -87,6 +87,10 @@ def run_case(function, build: Path) -> tuple[str, str, str]:
         status, reason, details = "FAIL", f"{type(error).__name__}: {first}"[:300], traceback.format_exc()
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0)
+    for daemon in shared.died():
+        if status == "PASS":
+            status, reason = "FAIL", f"the shared daemon ended during the case ({daemon.process.returncode})"
+        details += f"--- {daemon.log_path}\n{daemon.log_tail()}\n"
     if env is not None:
         logs = env.close()
         if status == "FAIL":
@@ -117,9 +121,14 @@ def main() -> int:
         args.out.parent.mkdir(parents=True, exist_ok=True)
         args.out.write_text("")
     count = {"PASS": 0, "FAIL": 0, "SKIP": 0}
-    for name, function in cases:
+    shared = SharedDaemons(args.build.resolve())
+
+    def stop_shared(_env):
+        problems = shared.stop()
+        assert not problems, "\n".join(problems)
+    for name, function in [*cases, ("shared_daemons.stop", stop_shared)] if cases else []:
         begin = time.monotonic()
-        status, reason, details = run_case(function, args.build.resolve())
+        status, reason, details = run_case(function, args.build.resolve(), shared)
         count[status] += 1
         print(f"{status} {name} ({time.monotonic() - begin:.1f} s){': ' + reason if reason else ''}", flush=True)
         if details:

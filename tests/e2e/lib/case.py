@@ -12,6 +12,8 @@ from .daemon import Daemon
 
 # Emulated guests are several times slower; every wait is multiplied with this.
 TIME_SCALE = float(os.environ.get("TETRAGON_TEST_TIME_SCALE", "1"))
+# So is their work: storms and workloads take this part of their full number of processes.
+COUNT_SCALE = float(os.environ.get("TETRAGON_TEST_COUNT_SCALE", "1"))
 
 
 class Skip(Exception):
@@ -45,20 +47,97 @@ def check_features(function) -> None:
             raise Skip(f"needs {name}: {reason}")
 
 
-class Env:
-    """One case's world: a folder of its own, the build under test, daemons that end with the case."""
+def scaled(number: int, least: int = 1) -> int:
+    """How many of a full number to do on this machine."""
+    return max(least, round(number * COUNT_SCALE))
+
+
+def start_daemon(build: Path, tmp: Path, options, policies, start_timeout: float, settings: dict) -> Daemon:
+    folder = Path(tempfile.mkdtemp(dir=tmp, prefix="daemon-"))
+    daemon = Daemon(build, folder, options, policies, time_scale=TIME_SCALE, **settings)
+    try:
+        daemon.start(start_timeout)
+    except BaseException:
+        daemon.kill()
+        raise
+    return daemon
+
+
+class SharedDaemons:
+    """Daemons that serve several cases, one per set of options: starting costs more than most cases do.
+
+    Cases stay independent: each looks at the processes of its own only."""
 
     def __init__(self, build: Path):
         self.build = build
+        self.tmp = Path(tempfile.mkdtemp(prefix="tetragon-e2e-shared-"))
+        self.running_: dict[tuple[str, ...], Daemon] = {}
+
+    def get(self, options: tuple[str, ...]) -> Daemon:
+        daemon = self.running_.get(options)
+        if daemon is None or not daemon.alive():
+            daemon = self.running_[options] = start_daemon(self.build, self.tmp, options, (), 30, {})
+        return daemon
+
+    def died(self) -> list[Daemon]:
+        """Those that are not running any more; each is told once."""
+        gone = [options for options, daemon in self.running_.items() if not daemon.alive()]
+        return [self.running_.pop(options) for options in gone]
+
+    def stop(self) -> list[str]:
+        """What went wrong while they stopped."""
+        problems = []
+        for options, daemon in self.running_.items():
+            try:
+                code = daemon.stop()
+                if code != 0:
+                    problems.append(f"daemon {' '.join(options)} ended with {code}:\n{daemon.log_tail()}")
+            except Exception as error:
+                problems.append(f"daemon {' '.join(options)}: {error}")
+        self.running_.clear()
+        shutil.rmtree(self.tmp, ignore_errors=True)
+        return problems
+
+
+class Env:
+    """One case's world: a folder of its own, the build under test, daemons that end with the case."""
+
+    def __init__(self, build: Path, shared: SharedDaemons | None = None):
+        self.build = build
         self.tmp = Path(tempfile.mkdtemp(prefix="tetragon-e2e-"))
+        # Programs of other users are started from here.
+        self.tmp.chmod(0o755)
         self.daemons_: list[Daemon] = []
+        self.shared_ = shared
+
+    def program(self, name: str) -> Path:
+        """A helper program of tests/e2e/programs."""
+        path = self.build / "e2e" / "programs" / name
+        if not path.exists():
+            raise FileNotFoundError(f"no {path}; build the target e2e_programs")
+        return path
+
+    def copy_program(self, name: str, to: Path) -> Path:
+        """The same under another name or in another place."""
+        shutil.copy(self.program(name), to)
+        return to
+
+    def shared_daemon(self, *options: str) -> Daemon:
+        """A running daemon with these options that other cases use too; never stop it."""
+        assert self.shared_ is not None
+        return self.shared_.get(options)
 
     def daemon(self, *options: str, policies: list[str] | tuple = (), start_timeout: float = 20, **settings) -> Daemon:
         """Starts a daemon and waits until it answers. policies: YAML texts, loaded from its policy folder."""
+        daemon = self.prepare_daemon(*options, policies=policies, **settings)
+        daemon.start(start_timeout)
+        return daemon
+
+    def prepare_daemon(self, *options: str, policies: list[str] | tuple = (), **settings) -> Daemon:
+        """The same, not started yet."""
         folder = Path(tempfile.mkdtemp(dir=self.tmp, prefix="daemon-"))
         daemon = Daemon(self.build, folder, options, policies, time_scale=TIME_SCALE, **settings)
         self.daemons_.append(daemon)
-        daemon.start(start_timeout)
         return daemon
 
     def run(self, *command: str, check: bool = True, timeout: float = 30, **settings) -> subprocess.CompletedProcess:
@@ -72,5 +151,6 @@ class Env:
         for daemon in self.daemons_:
             daemon.kill()
             logs.append(f"--- {daemon.log_path}\n{daemon.log_tail()}")
-        shutil.rmtree(self.tmp, ignore_errors=True)
+        # Not rmtree: it cannot remove folders a thousand levels deep.
+        subprocess.run(["rm", "-rf", "--", self.tmp], check=False, stderr=subprocess.DEVNULL)
         return "\n".join(logs)

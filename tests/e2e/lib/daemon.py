@@ -3,6 +3,7 @@
 
 import functools
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -35,12 +36,13 @@ class Daemon:
         self.policy_dir = folder / "policies"
         self.process: subprocess.Popen | None = None
         self.events = Events(self.export_path, time_scale)
-        self.policy_dir.mkdir()
+        if policies:
+            self.policy_dir.mkdir()
         for number, text in enumerate(policies):
             (self.policy_dir / f"{number:02}.yaml").write_text(text)
         defaults = {"server_address": f"unix://{self.socket_path}", "export_filename": str(self.export_path),
                     "bpf_dir": f"tetragon-test-{os.getpid()}-{folder.name}", "health_server_address": "",
-                    "tracing_policy_dir": str(self.policy_dir), "run_dir": str(folder / "run")}
+                    "tracing_policy_dir": str(self.policy_dir) if policies else None, "run_dir": str(folder / "run")}
         defaults.update(settings)
         self.command = [str(self.binary)]
         given = {option.split("=")[0] for option in options}
@@ -132,6 +134,15 @@ class Daemon:
             self.stop()
         else:
             self.kill()
+
+    def balance(self) -> dict[str, int]:
+        """The last account of records the daemon wrote to its log; complete when it has stopped."""
+        values: dict[str, int] = {}
+        for line in self.log().splitlines():
+            if 'msg="records"' in line or 'msg="events"' in line:
+                values.update({name: int(value) for name, value in re.findall(r" ([a-z_]+)=(\d+)", line)})
+        assert "produced" in values, f"no balance in the log:\n{self.log_tail()}"
+        return values
 
     def log(self) -> str:
         try:

@@ -10,6 +10,10 @@ class EventTimeout(AssertionError):
     """No event matched in time; the text has what came instead."""
 
 
+def pid_of(event: dict, kind: str) -> int | None:
+    return event.get(kind, {}).get("process", {}).get("pid")
+
+
 class Events:
     def __init__(self, path: Path, time_scale: float = 1):
         self.path = path
@@ -35,6 +39,21 @@ class Events:
                 raise AssertionError(f"{self.path}: not one JSON document per line: {error}: {line[:300]!r}") from error
         self.all += fresh
         return fresh
+
+    def execs(self, pid: int) -> list[dict]:
+        """The process_exec members of this pid, in order."""
+        return [event["process_exec"] for event in self.find(lambda e: pid_of(e, "process_exec") == pid)]
+
+    def exits(self, pid: int) -> list[dict]:
+        return [event["process_exit"] for event in self.find(lambda e: pid_of(e, "process_exit") == pid)]
+
+    def wait_exec(self, pid: int, number: int = 0) -> dict:
+        """The process_exec of this pid; number: of several, which."""
+        found = self.wait_count(lambda e: pid_of(e, "process_exec") == pid, number + 1, what=f"exec events of pid {pid}")
+        return found[number]["process_exec"]
+
+    def wait_exit(self, pid: int) -> dict:
+        return self.wait_for(lambda e: pid_of(e, "process_exit") == pid, what=f"exit event of pid {pid}")["process_exit"]
 
     def find(self, predicate) -> list[dict]:
         """All events so far that match."""
