@@ -35,9 +35,22 @@ if [ ${#existing[@]} = 0 ]; then
   exit 1
 fi
 
+# BPF programs are kernel style, wherever they lie; everything else follows the file in the root.
+bpf=() others=()
+for file in "${existing[@]}"; do
+  case "$file" in
+    bpf/* | *.bpf.c | *.bpf.h) bpf+=("$file") ;;
+    *) others+=("$file") ;;
+  esac
+done
+run() {
+  [ ${#others[@]} = 0 ] || printf '%s\0' "${others[@]}" | xargs -0 -n 20 -P "$(nproc)" clang-format-14 "$@" || return 1
+  [ ${#bpf[@]} = 0 ] || clang-format-14 --style=file:bpf/.clang-format "$@" "${bpf[@]}"
+}
+
 code=0
 if $check; then
-  printf '%s\0' "${existing[@]}" | xargs -0 -n 20 -P "$(nproc)" clang-format-14 --dry-run -Werror || code=1
+  run --dry-run -Werror || code=1
   for file in "${existing[@]}"; do
     head -n 3 "$file" | grep -q 'SPDX-License-Identifier:' && continue
     echo "$file:1: no SPDX-License-Identifier in the first lines" >&2
@@ -45,7 +58,7 @@ if $check; then
   done
   [ $code = 0 ] || echo "format: run packaging/format.sh and add missing licence lines" >&2
 else
-  printf '%s\0' "${existing[@]}" | xargs -0 -n 20 -P "$(nproc)" clang-format-14 -i
+  run -i
 fi
 [ $code != 0 ] || echo "format: ${#existing[@]} files"
 exit $code
