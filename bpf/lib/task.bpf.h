@@ -44,12 +44,12 @@ static __always_inline void tg_pid_view(struct task_struct *task, struct tg_pid_
 		view->pid = tg_get(pid, numbers[0].nr);
 		view->ns_inum = tg_get(ns, ns.inum);
 	} else {
-		/* A variable index is not possible with a typed pointer. */
+		/* A variable index is not possible with a typed pointer; what a helper reads is a plain number. */
+		const void *numbers = BPF_CORE_READ(task, thread_pid);
 		struct upid upid = {};
-		const void *at = (const void *)pid + bpf_core_field_offset(struct pid, numbers) +
-				 (level & 0x3f) * bpf_core_type_size(struct upid);
 
-		bpf_probe_read_kernel(&upid, bpf_core_type_size(struct upid), at);
+		numbers += bpf_core_field_offset(struct pid, numbers) + (__u64)level * bpf_core_type_size(struct upid);
+		bpf_probe_read_kernel(&upid, sizeof(upid), numbers);
 		view->pid = upid.nr;
 		view->ns_inum = BPF_CORE_READ(upid.ns, ns.inum);
 	}

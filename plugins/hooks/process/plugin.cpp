@@ -152,6 +152,9 @@ class ProcessPlugin {
     TETRAGON_SDK_TRY(bpf->set_const("tg_exec_credentials", options_.report.credentials));
     TETRAGON_SDK_TRY(bpf->set_const("tg_exec_environment", options_.report.environment));
     TETRAGON_SDK_TRY(bpf->set_const("tg_exit_has_group_dead", exit_arguments >= 2));
+    if (exit_arguments >= 2) {
+      TETRAGON_SDK_TRY(bpf->set_max_entries("tg_exited", 1));  // not used then
+    }
     for (const char* program : {kExec, kExecBounded}) {
       TETRAGON_SDK_TRY(bpf->set_autoload(program, std::string_view(program) == exec_program));
     }

@@ -13,16 +13,17 @@
 namespace {
 
 struct Program {
+  std::uint32_t id = 0;
   std::string name;
   std::uint32_t verified = 0;
   std::uint32_t instructions = 0;
   std::uint64_t runs = 0, ns = 0;
 };
 
-// Programs of this process' sensors: other daemons on the machine may have some with these names, too.
-std::vector<Program> programs() {
+// Programs with our names and an id above `after`: another daemon on the machine may have some, too.
+std::vector<Program> programs(std::uint32_t after) {
   std::vector<Program> found;
-  for (std::uint32_t id = 0; ::bpf_prog_get_next_id(id, &id) == 0;) {
+  for (std::uint32_t id = after; ::bpf_prog_get_next_id(id, &id) == 0;) {
     const int fd = ::bpf_prog_get_fd_by_id(id);
     if (fd < 0) {
       continue;
@@ -31,11 +32,18 @@ std::vector<Program> programs() {
     std::uint32_t size = sizeof(info);
     if (::bpf_obj_get_info_by_fd(fd, &info, &size) == 0 && info.created_by_uid == ::getuid() &&
         std::string(info.name).rfind("tg_", 0) == 0) {
-      found.push_back({info.name, info.verified_insns, info.xlated_prog_len / 8, info.run_cnt, info.run_time_ns});
+      found.push_back({id, info.name, info.verified_insns, info.xlated_prog_len / 8, info.run_cnt, info.run_time_ns});
     }
     ::close(fd);
   }
   return found;
+}
+
+std::uint32_t newest() {
+  std::uint32_t id = 0;
+  while (::bpf_prog_get_next_id(id, &id) == 0) {
+  }
+  return id;
 }
 
 }  // namespace
@@ -44,12 +52,13 @@ TEST_CASE("load: every program is small enough for the verifier, also with all o
   if (!kernel_allows()) {
     return;
   }
+  const std::uint32_t before = newest();
   SensorOptions all;
   all.config = {{"enable-process-cred", "true"}, {"enable-process-environment-variables", "true"}};
   Sensor modern(all);
   Sensor old({.plugin = false});
   std::size_t ours = 0;
-  for (const auto& program : programs()) {
+  for (const auto& program : programs(before)) {
     MESSAGE(program.name << ": " << program.verified << " instructions verified, " << program.instructions
                          << " translated");
     // A tenth of the limit: room for what older verifiers look at twice.
@@ -68,16 +77,17 @@ TEST_CASE("load: time per run, and every record accounted for") {
     MESSAGE("SKIPPED: BPF statistics are not available (5.8)");
     return;
   }
+  const std::uint32_t before = newest();
   Sensor sensor;
   sensor.run({"forks", "3000"});
-  for (const auto& program : programs()) {
+  for (const auto& program : programs(before)) {
     MESSAGE(
         "fork+exit: " << program.name << ": "
                       << (program.runs == 0 ? 0 : static_cast<double>(program.ns) / static_cast<double>(program.runs))
                       << " ns a run, " << program.runs << " runs");
   }
   sensor.run({"execs", "1000"});
-  for (const auto& program : programs()) {
+  for (const auto& program : programs(before)) {
     MESSAGE(
         "with exec: " << program.name << ": "
                       << (program.runs == 0 ? 0 : static_cast<double>(program.ns) / static_cast<double>(program.runs))

@@ -65,6 +65,7 @@ TEST_CASE_FIXTURE(Fixture, "start: constants, one exec program, load, then exit 
   CHECK_FALSE(bpf.constant<bool>("tg_exec_environment"));
   CHECK(bpf.constants.count("tg_exec_environment") == 1);
   CHECK(bpf.constant<bool>("tg_exit_has_group_dead"));
+  CHECK(bpf.max_entries.at("tg_exited") == 1);
   CHECK(bpf.constant<std::uint32_t>("tg_cgroup_mode") == 0);
   CHECK(bpf.constants.at("tg_cgroup_mode").size() == 4);
   CHECK(bpf.autoload.at("tg_exec"));
@@ -77,6 +78,7 @@ TEST_CASE_FIXTURE(Fixture, "an exit tracepoint with one argument") {
   REQUIRE(plugin.create() == TETRAGON_OK);
   REQUIRE(plugin.start() == TETRAGON_OK);
   CHECK_FALSE(host.bpf[0].constant<bool>("tg_exit_has_group_dead"));
+  CHECK(host.bpf[0].max_entries.count("tg_exited") == 0);
 }
 
 TEST_CASE_FIXTURE(Fixture, "cgroup v1") {
