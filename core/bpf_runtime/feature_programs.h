@@ -8,7 +8,7 @@
 
 namespace tetragon::bpf_runtime::try_on_kernel {
 
-std::string helper(unsigned program_type, unsigned helper_id);
+std::string helper(unsigned helper_id);  // in a kprobe program
 std::string many_instructions();
 std::string write_registers();
 std::string calls_and_tail_calls();

@@ -183,7 +183,7 @@ Features probe_features(const std::string& btf_path) {
   const std::string ring = kernel::ring_buffer();
   const std::uint32_t fentry_target = prober.function("bpf_fentry_test1");
 
-  prober.add("override_return", first_of(kprobe, kernel::helper(BPF_PROG_TYPE_KPROBE, BPF_FUNC_override_return)));
+  prober.add("override_return", first_of(kprobe, kernel::helper(BPF_FUNC_override_return)));
   prober.by_btf("buildid",
                 [](const auto& b) { return if_not(b.has_struct("bpf_stack_build_id"), "bpf_stack_build_id"); });
   prober.by_btf("kprobe_multi", [](const auto& b) {
@@ -195,7 +195,7 @@ Features probe_features(const std::string& btf_path) {
   prober.add("fmodret", kernel::tracing(BPF_MODIFY_RETURN, prober.function("bpf_modify_return_test"), true));
   // Loading is what the kernel's list of functions that may be changed decides; nothing is attached to a system call.
   prober.add("fmodret_syscall", kernel::tracing(BPF_MODIFY_RETURN, prober.function(kSyscallFunction), false));
-  prober.add("signal", kernel::helper(BPF_PROG_TYPE_KPROBE, BPF_FUNC_send_signal));
+  prober.add("signal", kernel::helper(BPF_FUNC_send_signal));
   prober.add("large", kernel::many_instructions());
   prober.by_btf("link_pin", [](const auto& b) {
     return if_not(b.has_enumerator("bpf_link_type", "BPF_LINK_TYPE_PERF_EVENT"), "perf event links (Linux 5.15)");
@@ -213,7 +213,7 @@ Features probe_features(const std::string& btf_path) {
   prober.by_btf("audit_loginuid", [](const auto& b) {
     return if_not(b.has_member("task_struct", {"loginuid"}), "task_struct.loginuid (CONFIG_AUDIT)");
   });
-  prober.add("probe_write_user", kernel::helper(BPF_PROG_TYPE_KPROBE, BPF_FUNC_probe_write_user));
+  prober.add("probe_write_user", kernel::helper(BPF_FUNC_probe_write_user));
   prober.add("uprobe_regs_change", kernel::write_registers());
   prober.add("mix_bpf_and_tail_calls", kernel::calls_and_tail_calls());
   prober.add("fentry", kernel::tracing(BPF_TRACE_FENTRY, fentry_target, true));
@@ -230,17 +230,6 @@ Features probe_features(const std::string& btf_path) {
   prober.add("kprobe", kprobe);
 
   const std::string denied = "Operation not permitted";
-  if (ring.find(denied) != std::string::npos) {
-    // libbpf takes a refused try of a helper for a yes.
-    for (const char* name : {"override_return", "signal", "probe_write_user"}) {
-      for (auto& feature : features.list) {
-        if (feature.name == name && feature.supported) {
-          feature.supported = false;
-          feature.reason = denied;
-        }
-      }
-    }
-  }
   const std::string hint = permission_hint();
   for (auto& feature : features.list) {
     if (!feature.supported && feature.reason.find(denied) != std::string::npos) {

@@ -31,8 +31,8 @@ struct RuntimeOptions {
   // Waiting bytes at which BPF programs wake the reader before its pause ends; 0: a quarter of the ring, at most 256
   // KiB.
   std::uint32_t wakeup_bytes = 0;
-  int verbose =
-      0;  // 0: verifier output only in error texts, 1: also in full through `log`, 2: with libbpf's debug lines
+  // 0: verifier output only in error texts; 1: also in full through `log`; 2: with libbpf's debug lines.
+  int verbose = 0;
   std::function<void(std::string_view)> log;
 };
 
