@@ -35,7 +35,10 @@ Entry& Cache::insert(Entry entry) {
   entry.alive = true;
   hold(entry);
   auto [pid_slot, fresh] = by_pid_.try_emplace(key.pid, key);
-  if (!fresh && pid_slot->second.start_ns <= key.start_ns) pid_slot->second = key;
+  if (!fresh && pid_slot->second.start_ns <= key.start_ns) {
+    // The pid has a new image, so the one before has ended: by an exec, or by an exit whose record was lost.
+    release(std::exchange(pid_slot->second, key), now_ns_);
+  }
   Entry& kept = entries_.emplace(key, std::move(entry)).first->second;
   link_newest(kept);
   return kept;

@@ -131,7 +131,7 @@ typedef struct tetragon_process_exec {
   uint32_t flags;
   tetragon_process_key process;
   tetragon_process_key parent;
-  tetragon_process_key replaced; /* image of the same process that this exec ended; zero when it was a clone's or unknown */
+  tetragon_process_key replaced; /* image of the same process that this exec ended; zero: the newest one with its pid */
   uint64_t time_ns;              /* CLOCK_BOOTTIME */
   uint32_t tid;
   uint32_t uid;         /* effective */
