@@ -7,5 +7,6 @@
       sizeof(tetragon_event), sizeof(tetragon_event_out), sizeof(tetragon_record_kind), sizeof(tetragon_arg_type), \
       sizeof(tetragon_bpf_elf), sizeof(tetragon_hook_type), sizeof(tetragon_action_call),                          \
       sizeof(tetragon_action_type), sizeof(tetragon_sink_type), sizeof(tetragon_host), sizeof(tetragon_plugin),    \
-      offsetof(tetragon_process_exec, namespaces), offsetof(tetragon_plugin, sink), offsetof(tetragon_host, last_error)
+      offsetof(tetragon_process_exec, namespaces), offsetof(tetragon_plugin, sink),                                \
+      offsetof(tetragon_host, last_error)
 #endif

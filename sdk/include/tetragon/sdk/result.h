@@ -73,11 +73,11 @@ class [[nodiscard]] Result<void> {
 }  // namespace tetragon::sdk
 
 // Returns the error of an sdk::Result from the calling function.
-#define TETRAGON_SDK_TRY(expr)                                  \
-  do {                                                          \
+#define TETRAGON_SDK_TRY(expr)                                    \
+  do {                                                            \
     if (auto&& sdk_try_result_ = (expr); !sdk_try_result_.ok()) { \
-      return ::tetragon::sdk::Error(sdk_try_result_.error());                \
-    }                                                           \
+      return ::tetragon::sdk::Error(sdk_try_result_.error());     \
+    }                                                             \
   } while (false)
 
 #endif  // TETRAGON_SDK_RESULT_H
