@@ -7,6 +7,9 @@ namespace tetragon::process {
 
 Cache::Cache(Options options) : options_(std::move(options)) {
   if (options_.max_entries == 0) options_.max_entries = 1;
+  // Every step along a bucket is a cache miss; buckets are cheap.
+  entries_.max_load_factor(0.5F);
+  by_pid_.max_load_factor(0.5F);
 }
 
 Entry& Cache::insert(Entry entry) {

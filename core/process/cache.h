@@ -51,7 +51,7 @@ class Cache {
     uint64_t grace_ns = 30'000'000'000;  // --process-cache-gc-interval
     // Bound on images that only wait for the grace time to pass: a burst of short processes must not cost memory for
     // half a minute when order in the ring makes late records rare.
-    size_t max_dead = 2048;
+    size_t max_dead = 512;
   };
 
   explicit Cache(Options options);

@@ -130,8 +130,10 @@ ProcessRef Tracker::build_process(const tetragon_process_exec& exec, const Proce
     flag_bits |= TETRAGON_EXEC_ROOT_CWD;
   }
   const std::string_view filename = text(exec.filename);
-  const bool kernel_thread = filename.find('/') == std::string_view::npos && text(exec.args).empty() &&
-                             (flag_bits & TETRAGON_EXEC_PROCFS) != 0;
+  // Names such as kworker/0:1 are no paths.
+  const bool kernel_thread =
+      (flag_bits & TETRAGON_EXEC_QUIET) != 0 || (filename.find('/') == std::string_view::npos &&
+                                                 text(exec.args).empty() && (flag_bits & TETRAGON_EXEC_PROCFS) != 0);
   std::string& binary = scratch_binary_;
   binary = filename;
   if (!kernel_thread && !filename.empty() && !filename.starts_with('/')) binary = absolute_path(cwd, filename);
