@@ -102,5 +102,8 @@ void teardown(State& state);
 std::vector<control::SensorInfo> list_sensors(const State& state);
 std::string plugin_dir(const State& state);
 void log_balance(State& state);
+// What the kernel could not put into the ring is known for sure only from its own counter: a gap at the end of the
+// stream shows in no sequence number.
+uint64_t ring_losses(const State& state);
 
 }  // namespace tetragon::daemon

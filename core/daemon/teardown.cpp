@@ -13,6 +13,11 @@ namespace tetragon::daemon {
 State::State() = default;
 State::~State() = default;
 
+uint64_t ring_losses(const State& state) {
+  const auto account = state.runtime->cpu_account();
+  return account ? account->lost[TG_LOSS_RING_FULL] + account->lost[TG_LOSS_NO_SCRATCH] : 0;
+}
+
 void log_balance(State& state) {
   const auto account = state.runtime->cpu_account();
   if (!account) return;
@@ -40,7 +45,10 @@ void teardown(State& state) {
   if (state.plugins != nullptr) state.plugins->stop(plugin_host::Kind::hook);
   if (state.reader != nullptr) state.reader->stop();
   if (state.reader_thread.joinable()) state.reader_thread.join();
-  if (state.pipeline != nullptr && state.reader != nullptr) log_balance(state);
+  if (state.pipeline != nullptr && state.reader != nullptr) {
+    state.pipeline->tick(ring_losses(state));  // what was lost after the last record read is still told
+    log_balance(state);
+  }
   if (state.pipeline != nullptr) {
     if (auto finished = state.pipeline->finish(); !finished) {
       log::error("recording", {{"error", finished.error()}});

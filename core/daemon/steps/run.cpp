@@ -39,18 +39,43 @@ bool on_signal(State& state, uint32_t number) {
   return true;
 }
 
-// What the kernel could not put into the ring is known for sure only from its own counter: a gap at the end of the
-// stream shows in no sequence number.
-uint64_t ring_losses(const State& state) {
-  const auto account = state.runtime->cpu_account();
-  return account ? account->lost[TG_LOSS_RING_FULL] + account->lost[TG_LOSS_NO_SCRATCH] : 0;
-}
+// A full disk must be seen without asking for it. Told when it begins, hourly while it lasts, and when it is over.
+class ExportWatch {
+ public:
+  void look(const State& state) {
+    if (state.json_export == nullptr) return;
+    const sink::OutputStats stats = state.json_export->output().stats();
+    const int64_t now = boot_now_ns();
+    if (stats.lines_lost == seen_) {
+      if (failing_ && stats.bytes_written > written_) {
+        failing_ = false;
+        log::info("export: events are written again", {{"events_lost", stats.lines_lost}});
+      }
+      written_ = stats.bytes_written;
+      return;
+    }
+    if (!failing_ || now >= next_) {
+      log::error("export: events are lost, trying on",
+                 {{"error", stats.last_error}, {"events_lost", stats.lines_lost}});
+      next_ = now + kStatusLoss * kNsPerSec;
+    }
+    failing_ = true;
+    seen_ = stats.lines_lost;
+    written_ = stats.bytes_written;
+  }
+
+ private:
+  uint64_t seen_ = 0, written_ = 0;
+  int64_t next_ = 0;
+  bool failing_ = false;
+};
 
 }  // namespace
 
 Result<void> run(State& state) {
   int64_t next_status = boot_now_ns() + kStatusQuiet * kNsPerSec;
   uint64_t losses = 0;
+  ExportWatch export_watch;
   while (true) {
     pollfd waiting{.fd = state.signals.get(), .events = POLLIN, .revents = 0};
     if (poll(&waiting, 1, kTickMs) < 0 && errno != EINTR) return errno_error("poll", errno);
@@ -68,6 +93,7 @@ Result<void> run(State& state) {
       if (losses == 0) next_status = std::min(next_status, boot_now_ns() + kStatusLoss * kNsPerSec);
       losses = now_lost;
     }
+    export_watch.look(state);
     if (boot_now_ns() >= next_status) {
       log_balance(state);
       next_status = boot_now_ns() + (losses != 0 ? kStatusLoss : kStatusQuiet) * kNsPerSec;

@@ -17,7 +17,7 @@ constexpr size_t kDrainRecords = 1024;  // as many as a busy reader takes at onc
 
 // Numbers of plugins differ from run to run; names do not.
 Result<std::vector<uint16_t>> map_plugins(const State& state, const pipeline::RecordingHead& head) {
-  std::unordered_map<std::string_view, uint16_t> numbers;
+  std::unordered_map<std::string, uint16_t> numbers;  // plugins() is a copy: nothing may point into it
   for (const auto& plugin : state.plugins->plugins()) numbers[plugin.id] = static_cast<uint16_t>(plugin.number);
   std::vector<uint16_t> map;
   for (const auto& plugin : head.plugins) {

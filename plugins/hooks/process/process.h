@@ -42,6 +42,7 @@ enum tg_process_kind {
 #define TG_EXEC_ERROR_PATH_CWD 0x400000
 #define TG_EXEC_DATA_ARGS 0x1000000
 #define TG_EXEC_IN_INIT_TREE 0x2000000
+#define TG_EXEC_QUIET 0x4000000 /* a parent only: kernel threads found at start */
 
 /* tg_exec.privileges: TETRAGON_PRIV_* */
 #define TG_PRIV_FILE_CAPS 0x1

@@ -132,6 +132,7 @@ void read_user_namespace(int dir, tg_exec_credentials& credentials, std::uint32_
 void read_file(int dir, const ProcessStat& stat, ProcessInfo& info) {
   if (stat.kernel_thread) {
     info.filename = stat.comm;
+    info.flags |= TG_EXEC_QUIET;
     return;
   }
   if (auto exe = link_at(dir, "exe")) {
