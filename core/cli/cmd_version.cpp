@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "core/cli/build_info.h"
 #include "core/cli/client.h"
 #include "core/cli/commands.h"
 #include "core/cli/text.h"
+#include "core/util/build_info.h"
 #include "tetragon/sensors.pb.h"
 
 namespace tetragon::cli {

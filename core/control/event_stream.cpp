@@ -79,6 +79,7 @@ class EventStream final : public grpc::ServerWriteReactor<grpc::ByteBuffer>,
         send(index + 1 < batch.events.size() || next_batch_ + 1 < batches_.size());
         return;
       }
+      encoder_.observe_clones(batch, batch.events.size());
       while (next_loss_ < batch.losses.size()) remember_loss(batch.losses[next_loss_++]);
       ++next_batch_;
       next_event_ = next_loss_ = 0;

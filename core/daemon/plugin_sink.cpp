@@ -43,6 +43,7 @@ void PluginSink::run() {
         if (!encoder_.wants(*batch, batch->events[i])) continue;
         if (encoder_.encode(*batch, batch->events[i], nullptr, text)) ends.push_back(text.size());
       }
+      encoder_.observe_clones(*batch, batch->events.size());
     }
     if (ends.empty() && lost == 0) continue;
     views.clear();

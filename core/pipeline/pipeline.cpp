@@ -55,13 +55,13 @@ void Pipeline::count_sequence(const tg_record& head) {
   if (head.cpu >= kMaxCpus) return;
   if (cpus_.size() <= head.cpu) cpus_.resize(head.cpu + 1);
   CpuSequence& cpu = cpus_[head.cpu];
-  ++cpu.received;
   // Nested programs on one CPU may finish in another order than they took their numbers, so gaps are counted as
   // "highest number - records seen", which a late one repairs.
-  const uint64_t before = cpu.next;
+  const auto missing = [&cpu] { return cpu.next > cpu.received ? cpu.next - cpu.received : 0; };
+  const uint64_t before = missing();
+  ++cpu.received;
   cpu.next = std::max<uint64_t>(cpu.next, head.seq + 1);
-  accounting_.missing += cpu.next - before;
-  --accounting_.missing;
+  accounting_.missing += missing() - before;
 }
 
 void Pipeline::on_record(const void* record, size_t size) {
@@ -75,8 +75,12 @@ void Pipeline::on_record(const void* record, size_t size) {
     ++accounting_.received;
     count_sequence(head);
   }
-  if (recording_ != nullptr) recording_->append(record, size);
-  decode(record, size, head);
+  if (head.size == size) {
+    if (recording_ != nullptr) recording_->append(record, size);
+    decode(record, size, head);
+  } else {
+    ++accounting_.undecodable;  // and would spoil the recording, which is read by these sizes
+  }
   last_time_ns_ = std::max<uint64_t>(last_time_ns_, head.time_ns);
   if (batch_->events.size() >= kBatchEvents || batch_->bytes.size() >= kBatchBytes) publish();
 }

@@ -2,6 +2,7 @@
 #include "core/pipeline/recording.h"
 
 #include <fcntl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -102,6 +103,11 @@ bool decode(std::string_view wire, RecordingHead& ret_head) {
 Result<RecordingWriter> RecordingWriter::create(const std::string& path, const RecordingHead& head) {
   UniqueFd fd(::open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600));
   if (!fd) return errno_error("--record: create '" + path + "'", errno);
+  // A file that was there keeps its mode otherwise; a device or pipe is not ours to change.
+  struct stat st {};
+  if (::fstat(fd.get(), &st) != 0 || (S_ISREG(st.st_mode) && ::fchmod(fd.get(), 0600) != 0)) {
+    return errno_error("--record: set the mode of '" + path + "'", errno);
+  }
   RecordingWriter writer(path, std::move(fd));
   const std::string encoded = encode(head);
   const auto size = static_cast<uint32_t>(encoded.size());

@@ -44,6 +44,8 @@ Entry& Cache::insert(Entry entry) {
   }
   Entry& kept = entries_.emplace(key, std::move(entry)).first->second;
   link_newest(kept);
+  // Read late: a newer image of the pid is there, so this one has ended, and nothing else may come to say so.
+  if (by_pid_.find(key.pid)->second != key) release(key, now_ns_);
   return kept;
 }
 

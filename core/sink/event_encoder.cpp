@@ -85,10 +85,7 @@ const filter::EventView& EventEncoder::view(const event::EventBatch& batch, cons
 
 void EventEncoder::observe_clones(const event::EventBatch& batch, size_t index) {
   if (!filters_.needs_observe()) return;
-  if (clone_batch_ != &batch) {
-    clone_batch_ = &batch;
-    next_clone_ = 0;
-  }
+  if (index == 0) next_clone_ = 0;  // the batch's address says nothing: the next one may lie where the last one lay
   for (; next_clone_ < batch.clones.size() && batch.clones[next_clone_].before <= index; ++next_clone_) {
     const event::Clone& source = batch.clones[next_clone_];
     const std::string exec_id = event::make_exec_id(writer_->node_name(), source.process);

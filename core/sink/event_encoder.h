@@ -31,7 +31,8 @@ class EventEncoder {
   ~EventEncoder();
   EventEncoder(EventEncoder&&) noexcept;
 
-  // Tells descent-based filters of the clones that came before event `index`.
+  // Tells descent-based filters of the clones that came before event `index`. To be called for every index of a batch
+  // from 0 to the number of its events, which stands for the clones behind the last one.
   void observe_clones(const event::EventBatch& batch, size_t index);
 
   bool wants(const event::EventBatch& batch, const event::Event& event);
@@ -48,7 +49,6 @@ class EventEncoder {
   filter::FilterSet filters_;
   event::FieldFilterPlan field_filters_;
   size_t next_clone_ = 0;
-  const event::EventBatch* clone_batch_ = nullptr;
   filter::EventView view_;
   std::vector<filter::ProcessView> ancestors_;
   std::unique_ptr<Lazy> lazy_;  // the message for CEL

@@ -69,6 +69,7 @@ void JsonExport::write_batch(const event::EventBatch& batch) {
     ++lines_events_;
     if (lines_.size() >= kWriteSize) flush();
   }
+  encoder_.observe_clones(batch, batch.events.size());
   for (; loss < batch.losses.size(); ++loss) write_loss(batch.losses[loss]);
 }
 

@@ -5,8 +5,11 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <filesystem>
+#include <system_error>
 
 #include "bpf/shared/process.h"
+#include "core/config/validate.h"
 #include "core/daemon/state.h"
 #include "core/util/log.h"
 
@@ -69,6 +72,16 @@ std::string joined(const std::vector<std::string>& words) {
   return out;
 }
 
+// Policies that lie there for another version of Tetragon are not enforced by this one; that must not go unnoticed.
+void warn_of_policies(const config::Config& config) {
+  const std::string& folder = config.get_string("tracing-policy-dir");
+  std::error_code error;
+  const std::filesystem::directory_iterator files(folder, error);
+  if (error || files == std::filesystem::directory_iterator()) return;
+  log::warn("tracing policies are not supported by this version; the files in this folder are NOT in force",
+            {{"tracing-policy-dir", folder}});
+}
+
 }  // namespace
 
 Result<void> look_at_kernel(State& state) {
@@ -106,6 +119,10 @@ Result<void> look_at_kernel(State& state) {
   }
   state.features = bpf_runtime::probe_features(state.btf_path);
   const auto& features = *state.features;
+  auto facts = config::kernel_facts(config, features.kernel_release);
+  if (!facts) return std::move(facts).error();
+  facts->ring_buffer = features.supported("ring_buffer");
+  TETRAGON_TRY(config::check_kernel(config, *facts));
   log::info("kernel", {{"release", features.kernel_release},
                        {"lockdown", features.lockdown},
                        {"lsm", features.active_lsms ? joined(*features.active_lsms) : "unknown"}});
@@ -115,6 +132,7 @@ Result<void> look_at_kernel(State& state) {
         "(docs/faq.md)");
   }
   log::info("BPF features: " + features.line());
+  warn_of_policies(config);
   return {};
 }
 
