@@ -90,12 +90,11 @@ class EventStream final : public grpc::ServerWriteReactor<grpc::ByteBuffer>,
   bool refill() {
     while (true) {
       next_batch_ = next_event_ = next_loss_ = 0;
+      if (behind_ != 0) remember_loss({.before = 0, .count = behind_, .cause = event::kLostQueue});
       subscription_->wait(batches_, std::chrono::milliseconds(0));
-      const bool got = !batches_.empty();
-      if (const uint64_t lost = subscription_->take_lost(); lost != 0) {
-        remember_loss({.before = 0, .count = lost, .cause = event::kLostQueue});
-      }
-      if (got) return true;
+      // What did not fit came after what waited, so it is told with the first event after these batches.
+      behind_ = subscription_->take_lost();
+      if (!batches_.empty()) return true;
       if (subscription_->closed()) {
         finish(grpc::Status(grpc::StatusCode::UNAVAILABLE, "the daemon stops"));
         return false;
@@ -153,6 +152,7 @@ class EventStream final : public grpc::ServerWriteReactor<grpc::ByteBuffer>,
   bool finished_ = false;
   std::vector<event::BatchRef> batches_;
   size_t next_batch_ = 0, next_event_ = 0, next_loss_ = 0;
+  uint64_t behind_ = 0;  // lost after batches_
   event::Loss loss_;
   std::string wire_;
   grpc::ByteBuffer buffer_;

@@ -22,13 +22,14 @@ constexpr int64_t kRateLimitInfoInterval = 60 * kNsPerSec;
 }  // namespace
 
 JsonExport::JsonExport(std::unique_ptr<LineOutput> output, EventEncoder encoder, const event::Writer& writer,
-                       int64_t events_per_minute, std::shared_ptr<bus::Subscription> subscription)
+                       int64_t events_per_minute, std::shared_ptr<bus::Subscription> subscription, const Clock& clock)
     : output_(std::move(output)),
       encoder_(std::move(encoder)),
       writer_(writer),
-      rate_limit_(events_per_minute),
+      clock_(clock),
+      rate_limit_(events_per_minute, clock),
       subscription_(std::move(subscription)),
-      next_info_ns_(unix_now_ns() + kRateLimitInfoInterval),
+      next_info_ns_(clock_.unix_ns() + kRateLimitInfoInterval),
       thread_([this] { run(); }) {
   pthread_setname_np(thread_.native_handle(), "tg-export");
 }
@@ -45,7 +46,7 @@ void JsonExport::run() {
       write_loss({.before = 0, .count = lost, .cause = event::kLostQueue});
     }
     if (rate_limit_.enabled()) {
-      if (const int64_t now = unix_now_ns(); now >= next_info_ns_) write_rate_limit_info(now);
+      if (const int64_t now = clock_.unix_ns(); now >= next_info_ns_) write_rate_limit_info(now);
     }
     flush();
     output_->maintain();
@@ -76,7 +77,7 @@ void JsonExport::write_batch(const event::EventBatch& batch) {
 // Notices pass filters and rate limit: a gap nobody is told of is worse than a line too much.
 void JsonExport::write_loss(const event::Loss& loss) {
   wire_.clear();
-  writer_.loss_wire(loss, static_cast<uint64_t>(unix_now_ns()), wire_);
+  writer_.loss_wire(loss, static_cast<uint64_t>(clock_.unix_ns()), wire_);
   [[maybe_unused]] const auto written = event::append_json(event::schema().event(), wire_, lines_);
   lines_ += '\n';
 }
@@ -98,7 +99,7 @@ void JsonExport::flush() {
     bytes_.fetch_add(*taken, std::memory_order_relaxed);
     // Lines that were not taken are counted by the output.
     if (*taken == lines_.size()) events_.fetch_add(lines_events_, std::memory_order_relaxed);
-    last_unix_ns_.store(static_cast<uint64_t>(unix_now_ns()), std::memory_order_relaxed);
+    last_unix_ns_.store(static_cast<uint64_t>(clock_.unix_ns()), std::memory_order_relaxed);
   } else {
     log::debug("export: lines not written", {{"error", taken.error()}});
   }

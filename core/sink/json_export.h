@@ -26,7 +26,8 @@ struct ExportStats {
 class JsonExport {
  public:
   JsonExport(std::unique_ptr<LineOutput> output, EventEncoder encoder, const event::Writer& writer,
-             int64_t events_per_minute, std::shared_ptr<bus::Subscription> subscription);
+             int64_t events_per_minute, std::shared_ptr<bus::Subscription> subscription,
+             const Clock& clock = Clock::system());
   // Writes what is queued, then stops. The subscription must be closed before.
   ~JsonExport();
 
@@ -43,6 +44,7 @@ class JsonExport {
   std::unique_ptr<LineOutput> output_;
   EventEncoder encoder_;
   const event::Writer& writer_;
+  const Clock& clock_;
   RateLimit rate_limit_;
   std::shared_ptr<bus::Subscription> subscription_;
   std::string lines_, wire_;
