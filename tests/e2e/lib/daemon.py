@@ -32,7 +32,7 @@ class Daemon:
         self.scale_ = time_scale
         self.socket_path = folder / "tetragon.sock"
         self.log_path = folder / "tetragon.log"
-        self.export_path = folder / "events.json"
+        self.export_path = Path(settings.get("export_filename") or folder / "events.json")
         self.policy_dir = folder / "policies"
         self.process: subprocess.Popen | None = None
         self.events = Events(self.export_path, time_scale)

@@ -36,7 +36,7 @@ static int memfd_of(const char *path)
 	return to;
 }
 
-static void report(struct child *running, int parallel, const char *prefix)
+static void report(struct child *running, int parallel, const char *tags)
 {
 	int status = 0, i;
 	pid_t pid = wait(&status);
@@ -51,28 +51,71 @@ static void report(struct child *running, int parallel, const char *prefix)
 		exit(102);
 	int execs = running[i].kind == NO_EXEC ? 0 : running[i].kind == TWICE || running[i].kind == THREAD_EXEC ? 2 : 1;
 
-	printf("%d\t%s\t%s-%d\t%d\t%d\n", pid, names[running[i].kind], prefix, running[i].number, execs, status);
+	printf("%d\t%s\t%s-%d\t%d\t%d\n", pid, names[running[i].kind], tags, running[i].number, execs, status);
 	running[i].pid = 0;
+}
+
+static int memfd;
+static const char *prefix, *exitor, *threads;
+
+static void become(int kind, int n)
+{
+	char tag[64], code[16];
+
+	snprintf(tag, sizeof(tag), "%s-%d", prefix, n);
+	snprintf(code, sizeof(code), "%d", n % 251);
+	switch (kind) {
+	case NO_EXEC:
+		_exit(n % 251);
+	case TWICE:
+		execl(exitor, exitor, "again", "1", code, tag, (char *)NULL);
+		break;
+	case MEMFD:
+		fexecve(memfd, (char *[]){ (char *)exitor, "exit", code, tag, NULL }, environ);
+		break;
+	case THREAD_EXEC:
+		execl(threads, threads, "exec", exitor, "exit", code, tag, (char *)NULL);
+		break;
+	case KILLED:
+		execl(exitor, exitor, "signal", n / KINDS % 2 ? "9" : "15", tag, (char *)NULL);
+		break;
+	case THREADS:
+		execl(threads, threads, "many", "3", code, tag, (char *)NULL);
+		break;
+	default:
+		execl(exitor, exitor, "exit", code, tag, (char *)NULL);
+	}
+	_exit(127);
+}
+
+static pid_t start(int kind, int n)
+{
+	pid_t pid = kind == VFORKED ? vfork() : fork();
+
+	if (pid == 0)
+		become(kind, n);
+	return pid;
 }
 
 int main(int argc, char **argv)
 {
-	if (argc < 6)
-		return 100;
-	int count = atoi(argv[1]), parallel = atoi(argv[2]), memfd = memfd_of(argv[4]);
-	volatile int busy = 0; // lives across vfork
-	const char *prefix = argv[3], *exitor = argv[4], *threads = argv[5];
-	struct child *running = calloc((size_t)parallel, sizeof(*running));
 	static char output[1 << 16];
 
+	if (argc < 6)
+		return 100;
+	int count = atoi(argv[1]), parallel = atoi(argv[2]), busy = 0;
+	struct child *running = calloc((size_t)parallel, sizeof(*running));
+
+	prefix = argv[3];
+	exitor = argv[4];
+	threads = argv[5];
+	memfd = memfd_of(exitor);
 	if (!running || memfd < 0)
 		return 103;
-	// Children must never write what is buffered here.
+	// Children never flush: they exec or _exit.
 	setvbuf(stdout, output, _IOFBF, sizeof(output));
-	for (volatile int n = 0; n < count; n++) {
-		char tag[64], code[16];
+	for (int n = 0; n < count; n++) {
 		int kind = n % KINDS, slot = 0;
-		pid_t pid;
 
 		if (busy == parallel) {
 			report(running, parallel, prefix);
@@ -80,38 +123,11 @@ int main(int argc, char **argv)
 		}
 		while (running[slot].pid)
 			slot++;
-		snprintf(tag, sizeof(tag), "%s-%d", prefix, n);
-		snprintf(code, sizeof(code), "%d", n % 251);
-		pid = kind == VFORKED ? vfork() : fork();
-		if (pid == 0) {
-			switch (kind) {
-			case NO_EXEC:
-				_exit(n % 251);
-			case TWICE:
-				execl(exitor, exitor, "again", "1", code, tag, (char *)NULL);
-				break;
-			case MEMFD:
-				fexecve(memfd, (char *[]){ (char *)exitor, "exit", code, tag, NULL }, environ);
-				break;
-			case THREAD_EXEC:
-				execl(threads, threads, "exec", exitor, "exit", code, tag, (char *)NULL);
-				break;
-			case KILLED:
-				execl(exitor, exitor, "signal", n / KINDS % 2 ? "9" : "15", tag, (char *)NULL);
-				break;
-			case THREADS:
-				execl(threads, threads, "many", "3", code, tag, (char *)NULL);
-				break;
-			default:
-				execl(exitor, exitor, "exit", code, tag, (char *)NULL);
-			}
-			_exit(127);
-		}
-		if (pid < 0) {
+		running[slot] = (struct child){ start(kind, n), kind, n };
+		if (running[slot].pid < 0) {
 			perror("fork");
 			return 104;
 		}
-		running[slot] = (struct child){ pid, kind, n };
 		busy++;
 	}
 	for (; busy; busy--)
