@@ -99,7 +99,7 @@ class Prober {
 };
 
 // "": both.
-std::string first_of(std::string a, const std::string& b) {
+const std::string& first_of(const std::string& a, const std::string& b) {
   return a.empty() ? b : a;
 }
 

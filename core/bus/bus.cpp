@@ -38,7 +38,7 @@ void Bus::unsubscribe(const std::shared_ptr<Subscription>& subscription) {
   std::erase(subscriptions_, subscription);
 }
 
-void Bus::publish(event::BatchRef batch) {
+void Bus::publish(const event::BatchRef& batch) {
   std::lock_guard lock(mutex_);
   for (const auto& subscription : subscriptions_) subscription->push(batch);
 }

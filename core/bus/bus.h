@@ -58,7 +58,7 @@ class Bus {
   void unsubscribe(const std::shared_ptr<Subscription>& subscription);
 
   // Called by the one pipeline thread.
-  void publish(event::BatchRef batch);
+  void publish(const event::BatchRef& batch);
 
   // Closes every subscription; later ones are closed at once.
   void close();

@@ -260,7 +260,7 @@ std::string fish_script(const Command& root) {
   return out;
 }
 
-Command shell(std::string name, std::string (*script)(const Command&), std::string load) {
+Command shell(const std::string& name, std::string (*script)(const Command&), const std::string& load) {
   return {.name = name,
           .summary = "completion script for " + name,
           .details = "Load it in the running shell with:\n  " + load,

@@ -16,8 +16,6 @@
 #include "core/cli/text.h"
 #include "tetragon/events.pb.h"
 
-extern char** environ;
-
 namespace tetragon::cli {
 
 namespace {

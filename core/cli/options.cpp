@@ -82,7 +82,7 @@ std::vector<po::option> cut_tokens(const std::vector<Option>& table, Strings& to
   return cut;
 }
 
-Error unknown_option(const std::vector<Option>& table, std::string name) {
+Error unknown_option(const std::vector<Option>& table, const std::string& name) {
   bool is_short = name.starts_with("-");
   std::string text = "unknown option '" + std::string(is_short ? "" : "--") + name + "'";
   if (!is_short) {

@@ -3,6 +3,7 @@
 
 #include <array>
 #include <charconv>
+#include <cmath>
 #include <cstdio>
 #include <cstdlib>
 #include <limits>
@@ -99,7 +100,7 @@ bool take_duration_part(std::string_view& rest, std::uint64_t& ret_nanoseconds) 
   std::uint64_t total = 0;
   if (__builtin_mul_overflow(whole, unit->nanoseconds, &total)) return false;
   // Half a nanosecond makes 0.1us exactly 100ns although the binary fraction is a little less.
-  const auto part = static_cast<std::uint64_t>(fraction * static_cast<double>(unit->nanoseconds) + 0.5);
+  const auto part = static_cast<std::uint64_t>(std::llround(fraction * static_cast<double>(unit->nanoseconds)));
   return !__builtin_add_overflow(total, part, &ret_nanoseconds);
 }
 

@@ -72,7 +72,7 @@ class Reader {
       findings_.errors.push_back(key_place + ": the name of an option is expected");
       return;
     }
-    const std::string name = key.Scalar();
+    const std::string& name = key.Scalar();
     const Option* option = find_option(name);
     if (option == nullptr) {
       findings_.errors.push_back(key_place + ": there is no option " + quote(name) + did_you_mean(name) +

@@ -124,11 +124,11 @@ void Pipeline::flush() {
 void Pipeline::publish() {
   if (batch_->empty()) return;
   accounting_.events += batch_->events.size();
-  event::BatchRef full = std::move(batch_);
+  const event::BatchRef full = std::move(batch_);
   batch_ = std::make_shared<event::EventBatch>();
   batch_->events.reserve(std::min(kBatchEvents, full->events.size() + 8));
   tracker_.set_batch(batch_.get());
-  bus_.publish(std::move(full));
+  bus_.publish(full);
 }
 
 void Pipeline::tick(uint64_t kernel_lost) {
