@@ -249,7 +249,6 @@ static __always_inline int tg_exec_report(struct task_struct *task, struct linux
 	struct file *file = tg_get(bprm, file);
 	struct inode *inode = tg_get(file, f_inode);
 	struct tg_region args = {}, envs = {};
-	__u32 flags = TG_EXEC_EXECVE;
 	struct tg_cgroup_view cgroup;
 	struct tg_pid_view pid;
 	struct tg_exec *exec;
@@ -271,7 +270,9 @@ static __always_inline int tg_exec_report(struct task_struct *task, struct linux
 
 	tg_pid_view(task, &pid);
 	tg_cgroup_view(task, &cgroup);
-	flags |= tg_exec_identity(exec, task, &pid, cgroup.id, now);
+	/* Collected in the record: as a known number on the stack each set of flags would be verified apart. */
+	exec->flags = TG_EXEC_EXECVE;
+	exec->flags |= tg_exec_identity(exec, task, &pid, cgroup.id, now);
 
 	exec->tid = exec->process.pid; /* exec leaves one thread, with the group's number */
 	exec->uid = cred->euid.val;
@@ -297,19 +298,19 @@ static __always_inline int tg_exec_report(struct task_struct *task, struct linux
 		at += exec->filename_size;
 	} else {
 		exec->filename_size = 0;
-		flags |= TG_EXEC_ERROR_FILENAME;
+		exec->flags |= TG_EXEC_ERROR_FILENAME;
 	}
 
 	tg_opaque(at);
 	if (at > sizeof(*exec) + TG_EXEC_FILENAME_MAX)
 		return 0;
-	flags |= tg_exec_cwd(exec, (void *)exec + at, task, loop);
+	exec->flags |= tg_exec_cwd(exec, (void *)exec + at, task, loop);
 	at += exec->cwd_size;
 
 	tg_opaque(at);
 	if (at > TG_EXEC_CGROUP_AT)
 		return 0;
-	flags |= tg_exec_cgroup(exec, (void *)exec + at, &cgroup);
+	exec->flags |= tg_exec_cgroup(exec, (void *)exec + at, &cgroup);
 	at += exec->cgroup_size;
 
 	tg_opaque(at);
@@ -327,14 +328,13 @@ static __always_inline int tg_exec_report(struct task_struct *task, struct linux
 	at += exec->envs_size;
 
 	if (args.id)
-		flags |= TG_EXEC_DATA_ARGS;
+		exec->flags |= TG_EXEC_DATA_ARGS;
 	if (args.problems & TG_REGION_UNREADABLE)
-		flags |= TG_EXEC_ERROR_ARGS;
+		exec->flags |= TG_EXEC_ERROR_ARGS;
 	if (args.problems & TG_REGION_TRUNCATED)
-		flags |= TG_EXEC_TRUNC_ARGS;
+		exec->flags |= TG_EXEC_TRUNC_ARGS;
 	if (envs.problems)
-		flags |= TG_EXEC_ERROR_ENVS;
-	exec->flags = flags;
+		exec->flags |= TG_EXEC_ERROR_ENVS;
 
 	tg_opaque(at);
 	if (at > TG_RECORD_MAX)
