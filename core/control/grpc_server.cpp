@@ -77,6 +77,11 @@ const std::string& GrpcServer::address() const noexcept {
 }
 
 struct HealthServer::Impl {
+  // Answers "unimplemented". A server needs one service of its own to start; the health service does not count.
+  grpc::CallbackGenericService other;
+  // Answers UNIMPLEMENTED to everything else. Without a service of ours gRPC serves nothing: its own health service
+  // does not count when it looks for somebody who polls.
+  grpc::CallbackGenericService nothing;
   std::unique_ptr<grpc::Server> server;
 };
 
@@ -88,9 +93,12 @@ Result<std::unique_ptr<HealthServer>> HealthServer::start(const std::string& add
   grpc::EnableDefaultHealthCheckService(true);
   grpc::ServerBuilder builder;
   trim_resources(builder);
+  auto impl = std::make_unique<Impl>();
+  builder.RegisterCallbackGenericService(&impl->other);
   int port = 0;
   builder.AddListeningPort(listen->unix_socket ? address : listen->target, grpc::InsecureServerCredentials(), &port);
   auto impl = std::make_unique<Impl>();
+  builder.RegisterCallbackGenericService(&impl->nothing);
   impl->server = builder.BuildAndStart();
   // Only this server offers grpc.health.v1; the switch is global to the process.
   grpc::EnableDefaultHealthCheckService(false);

@@ -11,6 +11,7 @@
 #include <cstdlib>
 #include <utility>
 
+#include "core/util/fd.h"
 #include "core/util/file.h"
 
 namespace tetragon::control {
@@ -18,6 +19,28 @@ namespace {
 
 constexpr const char* kDefaultPort = "54321";
 constexpr mode_t kSocketMode = 0660;
+
+// What already lies at the place: a socket nobody listens on may be replaced, anything else is somebody's.
+Result<void> check_place(const std::string& path) {
+  struct stat st {};
+  if (::lstat(path.c_str(), &st) != 0) return {};
+  if (!S_ISSOCK(st.st_mode)) {
+    return Error(Code::exists, "unix socket '" + path + "': a " + (S_ISDIR(st.st_mode) ? "folder" : "file") +
+                                   " that is no socket is in its place; remove it or choose another path");
+  }
+  sockaddr_un address{};
+  address.sun_family = AF_UNIX;
+  if (path.size() >= sizeof(address.sun_path)) return {};  // nobody can listen there
+  path.copy(address.sun_path, path.size());
+  const UniqueFd probe(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+  // EAGAIN: somebody listens, but the queue is full.
+  if (probe && (::connect(probe.get(), reinterpret_cast<const sockaddr*>(&address), sizeof(address)) == 0 ||
+                errno == EAGAIN || errno == EINPROGRESS)) {
+    return Error(Code::exists, "unix socket '" + path + "': another process listens there, probably a second " +
+                                   "tetragon; stop it or choose another path");
+  }
+  return {};
+}
 
 }  // namespace
 
@@ -60,6 +83,7 @@ PrivateSocket::~PrivateSocket() {
 Result<PrivateSocket> PrivateSocket::prepare(const std::string& path) {
   const std::string parent = parent_directory(path);
   if (auto made = make_directories(parent, 0755); !made) return std::move(made).error();
+  if (auto free = check_place(path); !free) return std::move(free).error();
   std::string folder = parent + "/.tgXXXXXX";
   if (::mkdtemp(folder.data()) == nullptr) return errno_error("make a private folder '" + folder + "'", errno);
   PrivateSocket socket(path, folder);
@@ -72,10 +96,6 @@ Result<PrivateSocket> PrivateSocket::prepare(const std::string& path) {
 
 Result<void> PrivateSocket::publish() {
   if (::chmod(bind_path_.c_str(), kSocketMode) != 0) return errno_error("set the mode of '" + bind_path_ + "'", errno);
-  struct stat st {};
-  if (::lstat(path_.c_str(), &st) == 0 && S_ISDIR(st.st_mode)) {
-    return Error(Code::invalid, "unix socket '" + path_ + "': a folder is in its place");
-  }
   if (::rename(bind_path_.c_str(), path_.c_str()) != 0) return errno_error("put the socket at '" + path_ + "'", errno);
   published_ = true;
   return {};

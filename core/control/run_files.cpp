@@ -20,20 +20,32 @@ namespace {
 constexpr mode_t kPidMode = 0644;
 constexpr mode_t kInfoMode = 0744;
 
+bool is_at(const std::string& path, int fd) {
+  struct stat open {};
+  struct stat there {};
+  return ::fstat(fd, &open) == 0 && ::lstat(path.c_str(), &there) == 0 && open.st_dev == there.st_dev &&
+         open.st_ino == there.st_ino;
+}
+
 }  // namespace
 
 PidFile::PidFile(PidFile&& other) noexcept : path_(std::exchange(other.path_, {})), fd_(std::exchange(other.fd_, -1)) {}
 
 Result<PidFile> PidFile::take(const std::string& path) {
   if (auto made = make_directories(parent_directory(path), 0755); !made) return std::move(made).error();
-  UniqueFd fd(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, kPidMode));
-  if (!fd) return errno_error("pid file '" + path + "'", errno);
-  std::array<char, 32> old{};
-  const ssize_t n = ::pread(fd.get(), old.data(), old.size() - 1, 0);
-  const std::string_view running = trim(std::string_view(old.data(), n > 0 ? static_cast<size_t>(n) : 0));
-  if (::flock(fd.get(), LOCK_EX | LOCK_NB) != 0) {
-    return Error(Code::exists, "pid file '" + path + "': another instance is running (pid " + std::string(running) +
-                                   "); stop it, or give this one its own --run-dir");
+  UniqueFd fd;
+  while (true) {
+    fd.reset(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, kPidMode));
+    if (!fd) return errno_error("pid file '" + path + "'", errno);
+    std::array<char, 32> old{};
+    const ssize_t n = ::pread(fd.get(), old.data(), old.size() - 1, 0);
+    const std::string_view running = trim(std::string_view(old.data(), n > 0 ? static_cast<size_t>(n) : 0));
+    if (::flock(fd.get(), LOCK_EX | LOCK_NB) != 0) {
+      return Error(Code::exists, "pid file '" + path + "': another instance is running (pid " + std::string(running) +
+                                     "); stop it, or give this one its own --run-dir");
+    }
+    if (is_at(path, fd.get())) break;
+    // Its owner removed it between open and flock: this lock keeps nobody out.
   }
   const std::string pid = std::to_string(::getpid());
   if (::ftruncate(fd.get(), 0) != 0 || ::pwrite(fd.get(), pid.data(), pid.size(), 0) < 0 ||

@@ -1,0 +1,158 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""Writes the inputs the fuzzers begin with: seeds.py FOLDER. One folder per fuzzer."""
+
+import struct
+import sys
+from pathlib import Path
+
+EXEC, CLONE, EXIT, DATA = 1, 2, 3, 4
+
+
+def record(kind: int, body: bytes, seq: int = 0, plugin: int = 1, cpu: int = 0) -> bytes:
+    return struct.pack("<IHHIIQQ", 32 + len(body), plugin, kind, cpu, 0, seq, 1000 + seq) + body
+
+
+def key(pid: int, start: int) -> bytes:
+    return struct.pack("<QII", start, pid, 0)
+
+
+def exec_body(pid=42, start=5000, parent=(1, 10), args=b"ls\0-l\0/a b\0", data_id=0) -> bytes:
+    filename, cwd, cgroup, envs = b"./ls", b"/tmp", b"docker-" + b"a" * 64 + b".scope", b"A=1\0B\0"
+    fixed = key(pid, start) + key(*parent) + key(0, 0)
+    fixed += struct.pack("<8I", 0x4001, pid, 0, 1000, pid, parent[0], 0x2, 0)
+    fixed += struct.pack("<4Q", 12, 13, data_id, 0)
+    fixed += struct.pack("<6I", 3, len(filename), len(cwd), len(cgroup), len(args), len(envs))
+    fixed += struct.pack("<10I", *range(100, 110))
+    fixed += struct.pack("<9IiIII I", *range(9), 1, 0, 0, 109, 0)
+    fixed += struct.pack("<3Q", 1 << 21, 3, 0)
+    assert len(fixed) + 32 == 288, len(fixed)
+    return fixed + filename + cwd + cgroup + args + envs
+
+
+def clone_body(pid=43, start=6000, parent=(42, 5000)) -> bytes:
+    return key(pid, start) + key(*parent) + struct.pack("<4I", 0x2000000, pid, 2, parent[0])
+
+
+def exit_body(pid=42, start=5000, code=9) -> bytes:
+    return key(pid, start) + struct.pack("<2I", code, pid)
+
+
+def data_body(number=77, piece=b"long\0arguments\0") -> bytes:
+    return struct.pack("<QII", number, len(piece), 0) + piece
+
+
+def recording(*records: bytes) -> bytes:
+    head = field(1, b"node") + field(2, b"6.1.0") + varint_field(3, 1 << 60) + varint_field(4, 4026531840)
+    head += field(5, varint_field(1, 1) + field(2, b"tetragon.process") + field(3, b"1.0"))
+    out = b"TGREC\0\0\1" + struct.pack("<I", len(head)) + head
+    for one in records:
+        out += b"\0" * (-len(out) % 8) + one
+    return out
+
+
+def varint(value: int) -> bytes:
+    out = b""
+    while value >= 0x80:
+        out += bytes([value & 0x7F | 0x80])
+        value >>= 7
+    return out + bytes([value])
+
+
+def field(number: int, content: bytes) -> bytes:
+    return varint(number << 3 | 2) + varint(len(content)) + content
+
+
+def varint_field(number: int, value: int) -> bytes:
+    return varint(number << 3) + varint(value)
+
+
+def event() -> bytes:
+    """A GetEventsResponse with a kprobe: nested messages, lists, wrappers, a map, a timestamp, packed numbers."""
+    pod = field(1, b"ns") + field(2, b"pod") + field(5, field(1, b"app") + field(2, b"web"))
+    caps = field(1, varint(0) + varint(21)) + field(2, varint(21))
+    process = field(1, b"aWQ=") + field(2, varint_field(1, 42)) + field(5, b"/bin/x\xff") + field(6, b"a\"\n")
+    process += field(8, varint_field(1, 1700000000) + varint_field(2, 5)) + field(10, pod) + field(14, caps)
+    arg = field(1, b"text") + field(18, b"label")
+    number = varint_field(11, (1 << 64) - 1)
+    kprobe = field(1, process) + field(2, process) + field(3, b"tcp_connect") + field(4, arg) + field(4, number)
+    return field(9, kprobe) + field(1000, b"node") + field(1001, varint_field(1, 1)) + field(50001, varint_field(1, 3))
+
+
+def process_decode() -> list:
+    bodies = [exec_body(), clone_body(), exit_body(), data_body()]
+    return [bytes([i]) + record(i + 1, body) for i, body in enumerate(bodies)]
+
+
+def recordings() -> list:
+    kernel = record(EXEC, exec_body(0, 1, (0, 0), b""))
+    init = record(EXEC, exec_body(1, 10, (0, 1), b"init\0"), 1)
+    shell = record(EXEC, exec_body(), 2)
+    data = record(DATA, data_body(), 3)
+    long = record(EXEC, exec_body(44, 7000, (43, 6000), b"", 77), 4)
+    clone, end = record(CLONE, clone_body(), 5), record(EXIT, exit_body(), 6)
+    late = record(EXIT, exit_body(45, 8000, 139), 9, cpu=1)
+    return [recording(), recording(kernel), recording(kernel, init, shell, clone, data, long, end),
+            recording(late, end, clone, shell, init, kernel), recording(shell, shell, end, end, kernel),
+            recording(record(EXEC, exec_body(), 0, 9), record(77, b"", 1)), recording(shell)[:-3]]
+
+
+def config() -> list:
+    yaml = ["log-level: debug\nexport-filename: /var/log/x\n", "{log-level: [a, b]}\n", "- a\n", "a: &x [*x]\n",
+            "export-allowlist: |\n  {\"pid\":[1]}\n  {\"pid\":[2]}\n", "rb-size: 64M\n---\nrb-size: 1\n", "? {a: b}\n: c\n",
+            "process-cache-size: 65536\nenable-process-cred: yes\nexport-file-perm: '640'\n", "%YAML 9.9\n---\n\t"]
+    lines = ["--log-level=debug\n--enable-process-cred\n--rb-size\n64M", "-f\nx", "--no-such\n--", "--export-file-perm=999",
+             "--export-rate-limit\n-1\n--\nrest"]
+    values = ["1m30s", "1.5h", "-3us", "64K", "0640", "true", "a,b,\"c d\"", "9223372036854775807", "18446744073709551615",
+              "1e9", "\n x \n", "9999999999999999999h"]
+    out = [bytes([0, 0]) + text.encode() for text in yaml] + [bytes([1, 0]) + text.encode() for text in lines]
+    return out + [bytes([2, 7 * i % 256]) + text.encode() for i, text in enumerate(values)]
+
+
+def filters() -> list:
+    sets = ['{"binary_regex":["^/usr"],"pid":[42]}', '{"event_set":["PROCESS_KPROBE"],"health_check":true}\n{"namespace":[""]}',
+            '{"labels":["app in (web, db), !x, tier != a"]}', '{"capabilities":{"effective":{"any":["CAP_SYS_ADMIN"]}}}',
+            '{"pid_set":[42],"inInitTree":true}', '{"cel_expression":["process_kprobe.process.pid == 42u"]}',
+            '{"ancestor_binary_regex":["curl"],"event_set":["PROCESS_EXEC"]}', '{"binary_regex":["("]}', "[{}]", '{"x":1}']
+    cel = ["process_kprobe.process.binary.startsWith('/usr') && process_kprobe.process.pid > 1u",
+           "process_kprobe.args.exists(a, a.sock_arg.daddr == '10.0.0.1')", "[1, 2, 3].map(x, x * 2).all(y, y > 1)",
+           "{'a': 1}.a == 1 ? true : 1/0 == 2", "has(process_kprobe.parent.pod) || size('x') in [1]", "-9223372036854775808 - 1",
+           "process_kprobe.function_name.matches('^tcp_.*')", "cidr('10.0.0.0/8').containsIP(ip('10.0.0.1'))",
+           "timestamp('2023-01-01T00:00:00Z') + duration('1h') > process_kprobe.process.start_time", "((((((((1))))))))==1",
+           "b'\\x00' + b\"a\" != br'''x'''", "1.5e3 < 2.0 || \"\\u00e9\" == 'é' // end"]
+    redact = ['{"redact":["token: (\\\\S+)\\""],"binary_regex":["curl$"]}', '{"redact":["(a)|(b)","x"]}', '{"redact":["()"]}']
+    out = []
+    for number, texts in enumerate((sets, cel, redact)):
+        out += [bytes([number]) + text.encode() for text in texts]
+    return out
+
+
+def field_filters() -> list:
+    plans = ['{"fields":"process.pid,args"}', '{"fields":"process.binary,parent","action":"EXCLUDE"}', "{}",
+             '{"fields":"process.pod.pod_labels.app","event_set":["PROCESS_KPROBE"]}{"fields":"args.label","action":"EXCLUDE"}',
+             '{"fields":"process","event_set":["PROCESS_EXEC"],"invert_event_set":true}', '{"fields":"no.such"}']
+    return [plan.encode() + b"\0" + event() for plan in plans]
+
+
+def json() -> list:
+    argument = field(1, b"x") + varint_field(2, 5)
+    return [bytes([0]) + event(), bytes([0]) + event() + event(), bytes([0]) + event()[:-2], bytes([3]) + argument,
+            bytes([1]) + field(2, b"") + field(8, varint_field(1, (1 << 64) - 1))]
+
+
+def main() -> int:
+    if len(sys.argv) != 2:
+        print(__doc__, file=sys.stderr)
+        return 2
+    seeds = {"process_decode": process_decode(), "recording": recordings(), "config": config(), "filter": filters(),
+             "field_filter": field_filters(), "json": json()}
+    for name, inputs in seeds.items():
+        folder = Path(sys.argv[1]) / name
+        folder.mkdir(parents=True, exist_ok=True)
+        for number, content in enumerate(inputs):
+            (folder / f"{number:02}").write_bytes(content)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
