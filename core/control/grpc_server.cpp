@@ -77,8 +77,6 @@ const std::string& GrpcServer::address() const noexcept {
 }
 
 struct HealthServer::Impl {
-  // Answers "unimplemented". A server needs one service of its own to start; the health service does not count.
-  grpc::CallbackGenericService other;
   // Answers UNIMPLEMENTED to everything else. Without a service of ours gRPC serves nothing: its own health service
   // does not count when it looks for somebody who polls.
   grpc::CallbackGenericService nothing;
@@ -93,8 +91,6 @@ Result<std::unique_ptr<HealthServer>> HealthServer::start(const std::string& add
   grpc::EnableDefaultHealthCheckService(true);
   grpc::ServerBuilder builder;
   trim_resources(builder);
-  auto impl = std::make_unique<Impl>();
-  builder.RegisterCallbackGenericService(&impl->other);
   int port = 0;
   builder.AddListeningPort(listen->unix_socket ? address : listen->target, grpc::InsecureServerCredentials(), &port);
   auto impl = std::make_unique<Impl>();

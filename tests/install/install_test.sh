@@ -65,14 +65,15 @@ if [ "$(id -u)" != 0 ]; then
   echo "not root: the daemon's part is left out"
   exit 0
 fi
-"$prefix/bin/tetragon" --plugin-dir "$prefix/lib/tetragon" --server-address "" --health-server-address "" \
+"$prefix/bin/tetragon" --plugin-dir "$prefix/lib/tetragon" --run-dir "$work/run" --server-address "" --health-server-address "" \
   --export-filename "$work/events.json" > "$work/daemon.log" 2>&1 &
 daemon=$!
 for _ in $(seq 100); do
   sleep 0.2
   kill -0 "$daemon" 2>/dev/null || { cat "$work/daemon.log"; fail "the daemon ended"; }
-  sleep 60 &
+  (trap - EXIT; exec sleep 60) &
   target=$!
+  sleep 0.1 # a signal before the exec would end this shell's copy, trap and all
   kill -USR1 "$target"
   wait "$target" 2>/dev/null || true
   if grep -q '"signal_sent"' "$work/events.json" 2>/dev/null; then
