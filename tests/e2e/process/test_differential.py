@@ -38,6 +38,14 @@ def comparable(event: dict) -> dict:
     return strip(event)
 
 
+def differences(left, right, path: str = "") -> str:
+    """Only what is not the same, with its place."""
+    if isinstance(left, dict) and isinstance(right, dict):
+        parts = [differences(left.get(key), right.get(key), f"{path}.{key}") for key in sorted(left.keys() | right.keys())]
+        return " ".join(part for part in parts if part)
+    return "" if left == right else f"{path} was {str(left)[:200]} and is {str(right)[:200]};"
+
+
 def identity(event: dict) -> tuple[str, str]:
     kind = next(key for key in event if key.startswith("process_"))
     return kind, event[kind]["process"]["exec_id"]
@@ -85,7 +93,7 @@ def test_recording(env):
     problems = Problems()
     first, second = {identity(e): comparable(e) for e in live}, {identity(e): comparable(e) for e in again}
     for key in sorted(first.keys() | second.keys()):
-        problems.add(first.get(key) == second.get(key), lambda: f"{first.get(key)}\n   became {second.get(key)}")
+        problems.add(first.get(key) == second.get(key), lambda: f"{key}: {differences(first.get(key), second.get(key))}")
     problems.check()
     assert len(again) == len(live), (len(again), len(live))
 
