@@ -94,22 +94,38 @@ TEST_CASE("folders on the way are made") {
   CHECK((mode_of(served.folder / "a") & 0777) == 0755);
 }
 
-TEST_CASE("what a crashed daemon left, or anything but a folder, is replaced") {
+TEST_CASE("what a crashed daemon left is replaced") {
   Served served;
   const std::string path = served.folder / "left.sock";
-  SUBCASE("socket") {
-    leave_stale_socket(path);
-  }
-  SUBCASE("file") {
-    std::ofstream(path) << "text";
-  }
-  SUBCASE("link that leads nowhere") {
-    REQUIRE(::symlink("/nonexistent/elsewhere", path.c_str()) == 0);
-  }
+  leave_stale_socket(path);
   auto server = GrpcServer::start("unix://" + path, served.api);
   REQUIRE(server.ok());
   CHECK(S_ISSOCK(mode_of(path)));
   CHECK(answers("unix://" + path));
+}
+
+TEST_CASE("what is somebody's stays, and the error names it") {
+  Served served;
+  std::string path = served.folder / "mine";
+  std::string expected = "no socket";
+  SUBCASE("file") {
+    std::ofstream(path) << "text";
+  }
+  SUBCASE("link") {
+    REQUIRE(::symlink("/nonexistent/elsewhere", path.c_str()) == 0);
+  }
+  SUBCASE("the socket of a daemon that runs") {
+    path = served.folder / "api.sock";
+    expected = "another process listens";
+  }
+  const mode_t before = mode_of(path);
+  const auto server = GrpcServer::start("unix://" + path, served.api);
+  REQUIRE_FALSE(server.ok());
+  CAPTURE(server.error().message());
+  CHECK(server.error().message().find(path) != std::string::npos);
+  CHECK(server.error().message().find(expected) != std::string::npos);
+  CHECK(mode_of(path) == before);
+  CHECK(answers(served.address));
 }
 
 TEST_CASE("a folder in the place is an error that names it") {
