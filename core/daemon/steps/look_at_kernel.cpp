@@ -9,6 +9,7 @@
 #include <system_error>
 
 #include "bpf/shared/process.h"
+#include "core/bpf_runtime/failure.h"
 #include "core/config/validate.h"
 #include "core/daemon/state.h"
 #include "core/util/log.h"
@@ -119,6 +120,11 @@ Result<void> look_at_kernel(State& state) {
   }
   state.features = bpf_runtime::probe_features(state.btf_path);
   const auto& features = *state.features;
+  // Without the rights, what the probes found is not about the kernel.
+  const auto* ring = features.find("ring_buffer");
+  if (ring != nullptr && !ring->supported && ring->reason.find("not permitted") != std::string::npos) {
+    return Error(Code::permission, "bpf(2): " + ring->reason + "; " + bpf_runtime::permission_hint());
+  }
   auto facts = config::kernel_facts(config, features.kernel_release);
   if (!facts) return std::move(facts).error();
   facts->ring_buffer = features.supported("ring_buffer");

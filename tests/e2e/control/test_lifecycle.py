@@ -234,7 +234,7 @@ def test_tcp_and_health(env):
     listening = subprocess.run(["ss", "-Hltnp"], capture_output=True, text=True)
     if listening.returncode == 0:
         ours = [line for line in listening.stdout.splitlines() if f"pid={daemon.process.pid}," in line]
-        assert all(re.search(rf"(127\.0\.0\.1|\[::1\]):({port}|{health})\b", line) for line in ours), ours
+        assert all(re.search(rf"(127\.0\.0\.1|\[::ffff:127\.0\.0\.1\]|\[::1\]):({port}|{health})\b", line) for line in ours), ours
     assert daemon.stop() == 0
 
 
