@@ -12,13 +12,13 @@
 
 #include "lib/base.bpf.h"
 
-#define TG_PATH_MAX 4096
-#define TG_PATH_NAME_MAX 255
-#define TG_PATH_STEPS 2048        /* components, where bpf_loop exists (5.17, e6f2dd0f8067) */
-#define TG_PATH_STEPS_BOUNDED 128 /* as many as the verifier can unroll in any program */
+#define TG_PATH_MAX	      4096
+#define TG_PATH_NAME_MAX      255
+#define TG_PATH_STEPS	      2048 /* components, where bpf_loop exists (5.17, e6f2dd0f8067) */
+#define TG_PATH_STEPS_BOUNDED 128  /* as many as the verifier can unroll in any program */
 
 enum tg_path_flags {
-	TG_PATH_TRUNCATED = 1,   /* more components or bytes than fit */
+	TG_PATH_TRUNCATED = 1,	 /* more components or bytes than fit */
 	TG_PATH_UNREACHABLE = 2, /* not below the process' root: detached mount, or outside of a chroot */
 };
 
@@ -36,7 +36,7 @@ struct tg_walk {
  * it. */
 struct tg_path_buffer {
 	char text[TG_PATH_MAX + TG_PATH_NAME_MAX + 1];
-	__u64 pos;           /* first byte of the text */
+	__u64 pos;	     /* first byte of the text */
 	struct tg_walk walk; /* only tg_path_step_bounded */
 };
 

@@ -6,7 +6,7 @@
 
 #include "lib/base.bpf.h"
 
-#define TG_UNSET_ID 0xffffffffu /* what the kernel calls INVALID_UID: no login uid */
+#define TG_UNSET_ID	   0xffffffffu /* what the kernel calls INVALID_UID: no login uid */
 #define TG_CGROUP_NAME_MAX 128
 
 /* Which hierarchy names a task's cgroup. */
@@ -20,9 +20,9 @@ const volatile __u32 tg_cgroup_mode = TG_CGROUP_V2;
 /* Why the cgroup could not be told. */
 enum tg_cgroup_error {
 	TG_CGROUP_OK,
-	TG_CGROUP_NO_SET,       /* the task has no css_set */
-	TG_CGROUP_NO_SUBSYS,    /* the hierarchy is not there */
-	TG_CGROUP_NO_CGROUP,    /* the subsystem has no cgroup */
+	TG_CGROUP_NO_SET,    /* the task has no css_set */
+	TG_CGROUP_NO_SUBSYS, /* the hierarchy is not there */
+	TG_CGROUP_NO_CGROUP, /* the subsystem has no cgroup */
 	TG_CGROUP_NO_ID,
 };
 

@@ -27,14 +27,14 @@ enum tg_ns {
 	TG_NS_COUNT,
 };
 
-#define TG_PROCESS_CLONE 0x1        /* cloned, has not called exec yet */
+#define TG_PROCESS_CLONE	0x1 /* cloned, has not called exec yet */
 #define TG_PROCESS_IN_INIT_TREE 0x2 /* descends from pid 1 of a pid namespace that is not the host's */
 
 /* Value of map execve_map, key: __u32 thread group id. All that selectors need to know of a process. */
 struct tg_process {
 	struct tg_process_key key;
 	struct tg_process_key parent;
-	__u32 flags;     /* TG_PROCESS_* */
+	__u32 flags;	 /* TG_PROCESS_* */
 	__u32 binary_id; /* 0: none given */
 	__u64 cgroup_id;
 	__u64 policies; /* bit set of policy filters this process is a member of */

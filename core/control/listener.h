@@ -17,8 +17,8 @@ struct ListenAddress {
 Result<ListenAddress> parse_listen_address(const std::string& address);
 
 // A unix socket is bound in a private folder (0700) beside its place, gets its mode there and is then renamed, so
-// that nobody can connect before the mode is right. The socket of a daemon that is gone is replaced in one step; a place
-// where somebody listens, or where something else lies, is refused.
+// that nobody can connect before the mode is right. The socket of a daemon that is gone is replaced in one step; a
+// place where somebody listens, or where something else lies, is refused.
 class PrivateSocket {
  public:
   static Result<PrivateSocket> prepare(const std::string& path);

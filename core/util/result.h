@@ -91,11 +91,11 @@ class [[nodiscard]] Result<void> {
 };
 
 // Returns the error of a Result<void> (or any Result whose value is not needed) from the calling function.
-#define TETRAGON_TRY(expr)                                        \
-  do {                                                            \
-    if (auto&& try_result_ = (expr); !try_result_.ok()) {           \
-      return std::move(try_result_).error();                      \
-    }                                                             \
+#define TETRAGON_TRY(expr)                                \
+  do {                                                    \
+    if (auto&& try_result_ = (expr); !try_result_.ok()) { \
+      return std::move(try_result_).error();              \
+    }                                                     \
   } while (false)
 
 }  // namespace tetragon

@@ -17,17 +17,17 @@ const volatile bool tg_exec_environment = false;
 
 /* Largest offsets in the record at which each text can begin. */
 #define TG_EXEC_CGROUP_AT (sizeof(struct tg_exec) + TG_EXEC_FILENAME_MAX + TG_EXEC_CWD_MAX)
-#define TG_EXEC_ARGS_AT (TG_EXEC_CGROUP_AT + TG_EXEC_CGROUP_MAX)
-#define TG_EXEC_ENVS_AT (TG_EXEC_ARGS_AT + TG_EXEC_ARGS_INLINE)
+#define TG_EXEC_ARGS_AT	  (TG_EXEC_CGROUP_AT + TG_EXEC_CGROUP_MAX)
+#define TG_EXEC_ENVS_AT	  (TG_EXEC_ARGS_AT + TG_EXEC_ARGS_INLINE)
 
 /* A region of the process' memory that is reported: its arguments or its environment. */
 struct tg_region {
 	__u64 start, size;
-	__u64 id;       /* of the pieces, when out of line */
+	__u64 id;	/* of the pieces, when out of line */
 	__u32 problems; /* TG_REGION_* */
 };
 #define TG_REGION_UNREADABLE 0x1
-#define TG_REGION_TRUNCATED 0x2
+#define TG_REGION_TRUNCATED  0x2
 
 /* Sends what is too long for the record ahead of it, piece by piece; answers TG_REGION_*. Global: verified once, by
  * itself. */

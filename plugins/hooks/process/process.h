@@ -8,10 +8,10 @@
 #include "shared/record.h"
 
 enum tg_process_kind {
-	TG_KIND_EXEC = 1,
-	TG_KIND_CLONE = 2,
-	TG_KIND_EXIT = 3,
-	TG_KIND_DATA = 4,
+  TG_KIND_EXEC = 1,
+  TG_KIND_CLONE = 2,
+  TG_KIND_EXIT = 3,
+  TG_KIND_DATA = 4,
 };
 
 #define TG_EXEC_FILENAME_MAX 4096
@@ -54,12 +54,12 @@ enum tg_process_kind {
 #define TG_EXEC_VALID_CREDENTIALS 0x2
 
 struct tg_exec_credentials {
-	__u32 uid, gid, euid, egid, suid, sgid, fsuid, fsgid;
-	__u32 securebits;
-	__s32 user_ns_level;
-	__u32 user_ns_uid, user_ns_gid, user_ns_inum;
-	__u32 reserved;
-	__u64 cap_permitted, cap_effective, cap_inheritable;
+  __u32 uid, gid, euid, egid, suid, sgid, fsuid, fsgid;
+  __u32 securebits;
+  __s32 user_ns_level;
+  __u32 user_ns_uid, user_ns_gid, user_ns_inum;
+  __u32 reserved;
+  __u64 cap_permitted, cap_effective, cap_inheritable;
 };
 
 /*
@@ -67,55 +67,55 @@ struct tg_exec_credentials {
  * The texts follow each other without padding or NUL at their end; arguments are separated by NUL.
  */
 struct tg_exec {
-	struct tg_record head;
-	struct tg_process_key process;
-	struct tg_process_key parent;
-	struct tg_process_key replaced;
-	__u32 flags; /* TETRAGON_EXEC_* */
-	__u32 tid;
-	__u32 uid; /* effective */
-	__u32 auid;
-	__u32 ns_pid;
-	__u32 parent_pid;
-	__u32 privileges; /* TETRAGON_PRIV_* */
-	__u32 file_links;
-	__u64 file_inode;
-	__u64 cgroup_id;
-	__u64 args_data;
-	__u64 envs_data;
-	__u32 valid;
-	__u32 filename_size;
-	__u32 cwd_size;
-	__u32 cgroup_size;
-	__u32 args_size;
-	__u32 envs_size;
-	__u32 namespaces[TG_NS_COUNT];
-	struct tg_exec_credentials credentials;
+  struct tg_record head;
+  struct tg_process_key process;
+  struct tg_process_key parent;
+  struct tg_process_key replaced;
+  __u32 flags; /* TETRAGON_EXEC_* */
+  __u32 tid;
+  __u32 uid; /* effective */
+  __u32 auid;
+  __u32 ns_pid;
+  __u32 parent_pid;
+  __u32 privileges; /* TETRAGON_PRIV_* */
+  __u32 file_links;
+  __u64 file_inode;
+  __u64 cgroup_id;
+  __u64 args_data;
+  __u64 envs_data;
+  __u32 valid;
+  __u32 filename_size;
+  __u32 cwd_size;
+  __u32 cgroup_size;
+  __u32 args_size;
+  __u32 envs_size;
+  __u32 namespaces[TG_NS_COUNT];
+  struct tg_exec_credentials credentials;
 };
 
 struct tg_clone {
-	struct tg_record head;
-	struct tg_process_key process;
-	struct tg_process_key parent;
-	__u32 flags;
-	__u32 tid;
-	__u32 ns_pid;
-	__u32 parent_pid;
+  struct tg_record head;
+  struct tg_process_key process;
+  struct tg_process_key parent;
+  __u32 flags;
+  __u32 tid;
+  __u32 ns_pid;
+  __u32 parent_pid;
 };
 
 struct tg_exit {
-	struct tg_record head;
-	struct tg_process_key process;
-	__u32 code;
-	__u32 tid;
+  struct tg_record head;
+  struct tg_process_key process;
+  __u32 code;
+  __u32 tid;
 };
 
 struct tg_data {
-	struct tg_record head;
-	__u64 id;
-	__u32 piece_size;
-	__u32 reserved;
-	/* the piece follows */
+  struct tg_record head;
+  __u64 id;
+  __u32 piece_size;
+  __u32 reserved;
+  /* the piece follows */
 };
 
 #ifdef __cplusplus
@@ -137,6 +137,7 @@ TG_LAYOUT(sizeof(struct tg_exit) == 56);
 TG_LAYOUT(sizeof(struct tg_data) == 48);
 TG_LAYOUT(sizeof(struct tg_data) + TG_DATA_MAX == TG_RECORD_MAX);
 TG_LAYOUT(sizeof(struct tg_exec) + TG_EXEC_FILENAME_MAX + TG_EXEC_CWD_MAX + TG_EXEC_CGROUP_MAX + TG_EXEC_ARGS_INLINE +
-	  TG_EXEC_ENVS_INLINE <= TG_RECORD_MAX);
+              TG_EXEC_ENVS_INLINE <=
+          TG_RECORD_MAX);
 
 #endif

@@ -34,8 +34,7 @@ extern "C" {
 #define TETRAGON_EXPORT __attribute__((visibility("default"), used))
 
 /* True when the writer of *p knew the field. */
-#define TETRAGON_HAS(p, field) \
-  ((p)->struct_size >= offsetof(__typeof__(*(p)), field) + sizeof((p)->field))
+#define TETRAGON_HAS(p, field) ((p)->struct_size >= offsetof(__typeof__(*(p)), field) + sizeof((p)->field))
 
 typedef int32_t tetragon_rc;
 enum {
@@ -52,12 +51,12 @@ enum {
 };
 
 typedef struct tetragon_str {
-  const char *data;
+  const char* data;
   uint64_t size;
 } tetragon_str;
 
 typedef struct tetragon_bytes {
-  const void *data;
+  const void* data;
   uint64_t size;
 } tetragon_bytes;
 
@@ -72,47 +71,48 @@ typedef struct tetragon_process_key {
 } tetragon_process_key;
 
 enum { /* tetragon_process_exec.flags; the words of process.flags */
-  TETRAGON_EXEC_EXECVE = 0x1,
-  TETRAGON_EXEC_PROCFS = 0x4,
-  TETRAGON_EXEC_ERROR_ENVS = 0x8,
-  TETRAGON_EXEC_TRUNC_ARGS = 0x10,
-  TETRAGON_EXEC_MISS = 0x40,
-  TETRAGON_EXEC_ERROR_FILENAME = 0x100,
-  TETRAGON_EXEC_ERROR_ARGS = 0x200,
-  TETRAGON_EXEC_NO_CWD = 0x800,
-  TETRAGON_EXEC_ROOT_CWD = 0x1000,
-  TETRAGON_EXEC_ERROR_CWD = 0x2000,
-  TETRAGON_EXEC_CLONE = 0x4000,
-  TETRAGON_EXEC_ERROR_CGROUP_NAME = 0x10000,
-  TETRAGON_EXEC_ERROR_CGROUP_SUBSYS_CGRP = 0x40000,
-  TETRAGON_EXEC_ERROR_CGROUP_SUBSYS = 0x80000,
-  TETRAGON_EXEC_ERROR_CGROUPS = 0x100000,
-  TETRAGON_EXEC_ERROR_CGROUP_ID = 0x200000,
-  TETRAGON_EXEC_ERROR_PATH_CWD = 0x400000,
-  TETRAGON_EXEC_DATA_FILENAME = 0x800000,
-  TETRAGON_EXEC_DATA_ARGS = 0x1000000,
-  TETRAGON_EXEC_IN_INIT_TREE = 0x2000000,
-  TETRAGON_EXEC_QUIET = 0x4000000 /* no word: known to the cache, but not reported (kernel threads found at start) */
+       TETRAGON_EXEC_EXECVE = 0x1,
+       TETRAGON_EXEC_PROCFS = 0x4,
+       TETRAGON_EXEC_ERROR_ENVS = 0x8,
+       TETRAGON_EXEC_TRUNC_ARGS = 0x10,
+       TETRAGON_EXEC_MISS = 0x40,
+       TETRAGON_EXEC_ERROR_FILENAME = 0x100,
+       TETRAGON_EXEC_ERROR_ARGS = 0x200,
+       TETRAGON_EXEC_NO_CWD = 0x800,
+       TETRAGON_EXEC_ROOT_CWD = 0x1000,
+       TETRAGON_EXEC_ERROR_CWD = 0x2000,
+       TETRAGON_EXEC_CLONE = 0x4000,
+       TETRAGON_EXEC_ERROR_CGROUP_NAME = 0x10000,
+       TETRAGON_EXEC_ERROR_CGROUP_SUBSYS_CGRP = 0x40000,
+       TETRAGON_EXEC_ERROR_CGROUP_SUBSYS = 0x80000,
+       TETRAGON_EXEC_ERROR_CGROUPS = 0x100000,
+       TETRAGON_EXEC_ERROR_CGROUP_ID = 0x200000,
+       TETRAGON_EXEC_ERROR_PATH_CWD = 0x400000,
+       TETRAGON_EXEC_DATA_FILENAME = 0x800000,
+       TETRAGON_EXEC_DATA_ARGS = 0x1000000,
+       TETRAGON_EXEC_IN_INIT_TREE = 0x2000000,
+       TETRAGON_EXEC_QUIET =
+           0x4000000 /* no word: known to the cache, but not reported (kernel threads found at start) */
 };
 
 enum { /* tetragon_process_exec.privileges: why privileges were raised by this exec */
-  TETRAGON_PRIV_FILE_CAPS = 0x1,
-  TETRAGON_PRIV_SETUID = 0x2,
-  TETRAGON_PRIV_SETGID = 0x4
+       TETRAGON_PRIV_FILE_CAPS = 0x1,
+       TETRAGON_PRIV_SETUID = 0x2,
+       TETRAGON_PRIV_SETGID = 0x4
 };
 
 enum { /* index into tetragon_process_exec.namespaces: inode number of each namespace, 0 when the kernel has none */
-  TETRAGON_NS_UTS,
-  TETRAGON_NS_IPC,
-  TETRAGON_NS_MNT,
-  TETRAGON_NS_PID,
-  TETRAGON_NS_PID_FOR_CHILDREN,
-  TETRAGON_NS_NET,
-  TETRAGON_NS_TIME,
-  TETRAGON_NS_TIME_FOR_CHILDREN,
-  TETRAGON_NS_CGROUP,
-  TETRAGON_NS_USER,
-  TETRAGON_NS_COUNT
+       TETRAGON_NS_UTS,
+       TETRAGON_NS_IPC,
+       TETRAGON_NS_MNT,
+       TETRAGON_NS_PID,
+       TETRAGON_NS_PID_FOR_CHILDREN,
+       TETRAGON_NS_NET,
+       TETRAGON_NS_TIME,
+       TETRAGON_NS_TIME_FOR_CHILDREN,
+       TETRAGON_NS_CGROUP,
+       TETRAGON_NS_USER,
+       TETRAGON_NS_COUNT
 };
 
 typedef struct tetragon_credentials {
@@ -134,13 +134,13 @@ typedef struct tetragon_process_exec {
   tetragon_process_key replaced; /* image of the same process that this exec ended; zero: the newest one with its pid */
   uint64_t time_ns;              /* CLOCK_BOOTTIME */
   uint32_t tid;
-  uint32_t uid;         /* effective */
-  uint32_t auid;        /* login uid, 4294967295 when unset */
-  uint32_t ns_pid;      /* pid in the innermost pid namespace */
-  uint32_t parent_pid;  /* used when `parent` is unknown */
-  uint32_t privileges;  /* TETRAGON_PRIV_* */
-  uint32_t file_links;  /* hard links of the executed file; 0: deleted or memfd */
-  uint32_t file_valid;  /* 1: file_inode and file_links were read */
+  uint32_t uid;        /* effective */
+  uint32_t auid;       /* login uid, 4294967295 when unset */
+  uint32_t ns_pid;     /* pid in the innermost pid namespace */
+  uint32_t parent_pid; /* used when `parent` is unknown */
+  uint32_t privileges; /* TETRAGON_PRIV_* */
+  uint32_t file_links; /* hard links of the executed file; 0: deleted or memfd */
+  uint32_t file_valid; /* 1: file_inode and file_links were read */
   uint64_t file_inode;
   uint64_t cgroup_id;
   tetragon_str filename; /* as the kernel resolved it: may be relative to cwd; comm for kernel threads */
@@ -150,7 +150,7 @@ typedef struct tetragon_process_exec {
   tetragon_bytes envs; /* NUL-separated KEY=VALUE */
   uint64_t args_data;  /* id of out-of-line pieces that follow `args`, 0: none */
   uint64_t envs_data;
-  const tetragon_credentials *credentials; /* may be NULL */
+  const tetragon_credentials* credentials; /* may be NULL */
   uint32_t namespaces[TETRAGON_NS_COUNT];
 } tetragon_process_exec;
 
@@ -214,7 +214,7 @@ typedef struct tetragon_event {
   uint64_t time_ns;             /* CLOCK_BOOTTIME */
   tetragon_str name;            /* lower-case words joined by '_' */
   tetragon_str message;
-  const tetragon_arg *const *args;
+  const tetragon_arg* const* args;
   uint32_t arg_count;
   uint32_t reserved;
 } tetragon_event;
@@ -223,12 +223,12 @@ typedef struct tetragon_event {
 typedef struct tetragon_event_out {
   uint32_t struct_size;
   uint32_t reserved;
-  void *ctx;
-  void (*process_exec)(void *ctx, const tetragon_process_exec *event);
-  void (*process_clone)(void *ctx, const tetragon_process_clone *event);
-  void (*process_exit)(void *ctx, const tetragon_process_exit *event);
-  void (*data)(void *ctx, const tetragon_data *data);
-  void (*event)(void *ctx, const tetragon_event *event);
+  void* ctx;
+  void (*process_exec)(void* ctx, const tetragon_process_exec* event);
+  void (*process_clone)(void* ctx, const tetragon_process_clone* event);
+  void (*process_exit)(void* ctx, const tetragon_process_exit* event);
+  void (*data)(void* ctx, const tetragon_data* data);
+  void (*event)(void* ctx, const tetragon_event* event);
 } tetragon_event_out;
 
 /* ---- what a plugin registers ----------------------------------------------------------------------------------- */
@@ -243,7 +243,7 @@ typedef struct tetragon_record_kind {
   tetragon_str name; /* for metrics and logs */
   /* Pure: no globals, no allocation in the steady state, no host call. `record` starts with struct tg_record and is
    * 8-byte aligned. TETRAGON_E_INVALID: the record cannot be decoded; it is counted and dropped. */
-  tetragon_rc (*decode)(const void *record, uint64_t size, const tetragon_event_out *out);
+  tetragon_rc (*decode)(const void* record, uint64_t size, const tetragon_event_out* out);
 } tetragon_record_kind;
 
 /* An argument type that policies may name, with its decoder. */
@@ -252,7 +252,7 @@ typedef struct tetragon_arg_type {
   uint32_t reserved;
   tetragon_str name;
   tetragon_str btf_type; /* kernel type the reader resolves, e.g. "struct file"; empty: a scalar */
-  tetragon_rc (*decode)(tetragon_bytes raw, tetragon_arg *ret_arg);
+  tetragon_rc (*decode)(tetragon_bytes raw, tetragon_arg* ret_arg);
 } tetragon_arg_type;
 
 /* An ELF file built for BPF, embedded in the plugin; valid while the plugin is loaded. */
@@ -269,11 +269,11 @@ typedef struct tetragon_hook_type {
   uint32_t arg_type_count;
   uint32_t bpf_elf_count;
   tetragon_str policy_section; /* "kprobes", …; empty: works without a policy */
-  const tetragon_record_kind *const *record_kinds;
-  const tetragon_arg_type *const *arg_types;
-  const tetragon_bpf_elf *const *bpf_elfs;
+  const tetragon_record_kind* const* record_kinds;
+  const tetragon_arg_type* const* arg_types;
+  const tetragon_bpf_elf* const* bpf_elfs;
   /* Optional, after start: emit records for what existed before (host->emit). May block. */
-  tetragon_rc (*scan)(void *instance);
+  tetragon_rc (*scan)(void* instance);
 } tetragon_hook_type;
 
 enum { TETRAGON_ACTION_KERNEL = 1, TETRAGON_ACTION_USER = 2 };
@@ -292,9 +292,9 @@ typedef struct tetragon_action_type {
   tetragon_str name; /* as policies spell it: "Sigkill" */
   uint32_t bpf_elf_count;
   uint32_t reserved;
-  const tetragon_bpf_elf *const *bpf_elfs; /* kernel actions: one per program type */
+  const tetragon_bpf_elf* const* bpf_elfs; /* kernel actions: one per program type */
   /* User-space actions: called from a worker thread, never from the reader; may block until its own deadline. */
-  tetragon_rc (*execute)(void *instance, const tetragon_action_call *call);
+  tetragon_rc (*execute)(void* instance, const tetragon_action_call* call);
 } tetragon_action_type;
 
 enum { TETRAGON_SINK_JSON = 1, TETRAGON_SINK_PROTOBUF = 2 };
@@ -305,7 +305,7 @@ typedef struct tetragon_sink_type {
   tetragon_str name;
   /* Called from the sink's own thread with everything that waits. May block: only this sink then loses events, and
    * `lost` says how many since the last call. A negative answer is counted; the events are not offered again. */
-  tetragon_rc (*write)(void *instance, const tetragon_bytes *events, uint64_t count, uint64_t lost);
+  tetragon_rc (*write)(void* instance, const tetragon_bytes* events, uint64_t count, uint64_t lost);
 } tetragon_sink_type;
 
 /* ---- what the host offers -------------------------------------------------------------------------------------- */
@@ -318,46 +318,46 @@ typedef struct tetragon_counter tetragon_counter; /* lives as long as the daemon
 typedef struct tetragon_host {
   uint32_t struct_size;
   uint32_t abi_minor;
-  void *ctx; /* first argument of every function */
+  void* ctx; /* first argument of every function */
 
-  void (*log)(void *ctx, uint32_t level, tetragon_str message);
+  void (*log)(void* ctx, uint32_t level, tetragon_str message);
   /* Text for the negative code that this thread is about to answer. Without it the host reports the text of the last
    * host function that failed on this thread. */
-  void (*set_error)(void *ctx, tetragon_str message);
-  uint64_t (*boot_ns)(void *ctx); /* CLOCK_BOOTTIME */
+  void (*set_error)(void* ctx, tetragon_str message);
+  uint64_t (*boot_ns)(void* ctx); /* CLOCK_BOOTTIME */
 
   /* Effective value of a daemon option as text. The view stays valid until destroy. */
-  tetragon_rc (*config_get)(void *ctx, tetragon_str option, tetragon_str *ret_value);
+  tetragon_rc (*config_get)(void* ctx, tetragon_str option, tetragon_str* ret_value);
 
   /* A counter tetragon_plugin_<plugin>_<name>_total. The same name gives the same counter. */
-  tetragon_rc (*counter)(void *ctx, tetragon_str name, tetragon_counter **ret_counter);
-  void (*counter_add)(void *ctx, tetragon_counter *counter, uint64_t n);
+  tetragon_rc (*counter)(void* ctx, tetragon_str name, tetragon_counter** ret_counter);
+  void (*counter_add)(void* ctx, tetragon_counter* counter, uint64_t n);
 
   /* Puts a record into the stream as if a BPF program had written it. `body` follows struct tg_record. Only from
    * scan, or after it. TETRAGON_E_LIMIT when the queue is full (counted as lost). */
-  tetragon_rc (*emit)(void *ctx, uint16_t kind, tetragon_bytes body);
+  tetragon_rc (*emit)(void* ctx, uint16_t kind, tetragon_bytes body);
 
   /* Number of arguments of a raw tracepoint by the kernel's BTF: lets one program serve kernels that appended one. */
-  tetragon_rc (*tracepoint_args)(void *ctx, tetragon_str tracepoint, uint32_t *ret_count);
+  tetragon_rc (*tracepoint_args)(void* ctx, tetragon_str tracepoint, uint32_t* ret_count);
 
   /* BPF objects. open -> set_* -> load -> attach. Maps whose name the host shares (tg_ring, tg_cpu, execve_map) are
    * bound to the host's; their declared key and value sizes must agree. Not from decode. */
-  tetragon_rc (*bpf_open)(void *ctx, tetragon_str name, tetragon_bytes elf, tetragon_bpf **ret_bpf);
-  tetragon_rc (*bpf_set_const)(void *ctx, tetragon_bpf *bpf, tetragon_str variable, tetragon_bytes value);
-  tetragon_rc (*bpf_set_max_entries)(void *ctx, tetragon_bpf *bpf, tetragon_str map, uint32_t entries);
-  tetragon_rc (*bpf_set_autoload)(void *ctx, tetragon_bpf *bpf, tetragon_str program, uint32_t on);
-  tetragon_rc (*bpf_load)(void *ctx, tetragon_bpf *bpf);
-  tetragon_rc (*bpf_attach)(void *ctx, tetragon_bpf *bpf, tetragon_str program);
+  tetragon_rc (*bpf_open)(void* ctx, tetragon_str name, tetragon_bytes elf, tetragon_bpf** ret_bpf);
+  tetragon_rc (*bpf_set_const)(void* ctx, tetragon_bpf* bpf, tetragon_str variable, tetragon_bytes value);
+  tetragon_rc (*bpf_set_max_entries)(void* ctx, tetragon_bpf* bpf, tetragon_str map, uint32_t entries);
+  tetragon_rc (*bpf_set_autoload)(void* ctx, tetragon_bpf* bpf, tetragon_str program, uint32_t on);
+  tetragon_rc (*bpf_load)(void* ctx, tetragon_bpf* bpf);
+  tetragon_rc (*bpf_attach)(void* ctx, tetragon_bpf* bpf, tetragon_str program);
   /* flags as of bpf(2) BPF_MAP_UPDATE_ELEM; TETRAGON_E_EXISTS, TETRAGON_E_NOT_FOUND, TETRAGON_E_LIMIT (map full). */
-  tetragon_rc (*bpf_map_update)(void *ctx, tetragon_bpf *bpf, tetragon_str map, tetragon_bytes key,
+  tetragon_rc (*bpf_map_update)(void* ctx, tetragon_bpf* bpf, tetragon_str map, tetragon_bytes key,
                                 tetragon_bytes value, uint64_t flags);
-  tetragon_rc (*bpf_map_lookup)(void *ctx, tetragon_bpf *bpf, tetragon_str map, tetragon_bytes key, void *ret_value,
+  tetragon_rc (*bpf_map_lookup)(void* ctx, tetragon_bpf* bpf, tetragon_str map, tetragon_bytes key, void* ret_value,
                                 uint64_t value_size);
-  tetragon_rc (*bpf_map_delete)(void *ctx, tetragon_bpf *bpf, tetragon_str map, tetragon_bytes key);
+  tetragon_rc (*bpf_map_delete)(void* ctx, tetragon_bpf* bpf, tetragon_str map, tetragon_bytes key);
 
   /* Text of the last negative answer of a host function on this thread; empty when there was none. Valid until this
    * thread's next host call. A plugin that can go on without something says with it why it had to. */
-  void (*last_error)(void *ctx, tetragon_str *ret_message);
+  void (*last_error)(void* ctx, tetragon_str* ret_message);
 } tetragon_host;
 
 /* ---- the one exported object ----------------------------------------------------------------------------------- */
@@ -375,16 +375,16 @@ typedef struct tetragon_plugin {
   tetragon_str summary; /* one line */
 
   /* May fail; nothing may be attached yet. `host` stays valid until destroy returns. */
-  tetragon_rc (*create)(const tetragon_host *host, void **ret_instance);
+  tetragon_rc (*create)(const tetragon_host* host, void** ret_instance);
   /* Opens, loads and attaches. After a failure the host calls stop, then destroy. */
-  tetragon_rc (*start)(void *instance);
+  tetragon_rc (*start)(void* instance);
   /* Idempotent; accepts a half-started instance; must not fail. */
-  void (*stop)(void *instance);
-  void (*destroy)(void *instance);
+  void (*stop)(void* instance);
+  void (*destroy)(void* instance);
 
-  const tetragon_hook_type *hook;     /* exactly the one that `kind` names is not NULL */
-  const tetragon_action_type *action; /* " */
-  const tetragon_sink_type *sink;     /* " */
+  const tetragon_hook_type* hook;     /* exactly the one that `kind` names is not NULL */
+  const tetragon_action_type* action; /* " */
+  const tetragon_sink_type* sink;     /* " */
 } tetragon_plugin;
 
 #ifdef __cplusplus

@@ -2,7 +2,9 @@
 /* Calls the host with everything that is wrong; whatever the host accepts is the error. */
 #include <stddef.h>
 #define PLUGIN_ID "test.nosy"
-#define PLUGIN_START_BODY (void)instance; return pester();
+#define PLUGIN_START_BODY \
+  (void)instance;         \
+  return pester();
 #include <tetragon/abi.h>
 
 static tetragon_rc pester(void);
@@ -15,24 +17,21 @@ static const tetragon_bytes null_bytes = {NULL, 8};
 static const tetragon_bytes huge = {"", UINT64_MAX};
 static const tetragon_bytes some = {"12345678", 8};
 
-static tetragon_rc complain(const char *what, uint64_t size)
-{
+static tetragon_rc complain(const char* what, uint64_t size) {
   const tetragon_str text = {what, size};
 
   the_host->set_error(the_host->ctx, text);
   return TETRAGON_E_INTERNAL;
 }
 
-#define REFUSES(call)                                      \
-  if ((call) >= 0)                                         \
-    return complain("accepted " #call, sizeof("accepted " #call) - 1)
+#define REFUSES(call) \
+  if ((call) >= 0) return complain("accepted " #call, sizeof("accepted " #call) - 1)
 
-static tetragon_rc pester(void)
-{
-  const tetragon_host *h = the_host;
-  tetragon_bpf *bogus = (tetragon_bpf *)&instance_data;
-  tetragon_bpf *bpf = NULL;
-  tetragon_counter *counter = NULL;
+static tetragon_rc pester(void) {
+  const tetragon_host* h = the_host;
+  tetragon_bpf* bogus = (tetragon_bpf*)&instance_data;
+  tetragon_bpf* bpf = NULL;
+  tetragon_counter* counter = NULL;
   tetragon_str value;
   uint32_t count = 0;
   char buffer[8];
@@ -63,7 +62,6 @@ static tetragon_rc pester(void)
   REFUSES(h->bpf_map_lookup(h->ctx, bogus, name, some, buffer, sizeof(buffer)));
   REFUSES(h->bpf_map_delete(h->ctx, bogus, name, some));
   h->last_error(h->ctx, &value);
-  if (value.size == 0)
-    return complain("no text of the last error", 26);
+  if (value.size == 0) return complain("no text of the last error", 26);
   return TETRAGON_OK;
 }

@@ -3,7 +3,6 @@
 #include <tetragon/abi.h>
 
 TETRAGON_EXPORT int tetragon_plugin_v1(void);
-int tetragon_plugin_v1(void)
-{
+int tetragon_plugin_v1(void) {
   return 1;
 }
