@@ -126,7 +126,17 @@ def main() -> int:
     def stop_shared(_env):
         problems = shared.stop()
         assert not problems, "\n".join(problems)
-    for name, function in [*cases, ("shared_daemons.stop", stop_shared)] if cases else []:
+    # Shared by the cases of one file only: the storms of the others are not for them.
+    with_stops = []
+    for name, function in cases:
+        if with_stops and with_stops[-1][1].__module__ != function.__module__:
+            with_stops.append((with_stops[-1][0].rpartition(".")[0] + ".stop_shared_daemons", stop_shared))
+        with_stops.append((name, function))
+    if cases:
+        with_stops.append((cases[-1][0].rpartition(".")[0] + ".stop_shared_daemons", stop_shared))
+    for name, function in with_stops:
+        if function is stop_shared and not shared.running():
+            continue
         begin = time.monotonic()
         status, reason, details = run_case(function, args.build.resolve(), shared)
         count[status] += 1

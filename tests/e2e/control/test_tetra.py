@@ -73,7 +73,7 @@ def test_compact(env):
     daemon = env.shared_daemon()
     node = os.uname().nodename
     program = str(env.program("exitor"))
-    line, lines = stream_line(env, daemon, ("-o", "compact", "--color=never", "--process", "exitor$"), "compactly",
+    line, lines = stream_line(env, daemon, ("-o", "compact", "--color=never", "-e", "PROCESS_EXEC"), "compactly",
                               ("compactly", "two words", "\x1b[2J\x07"))
     assert line.startswith(f"\U0001f680 process {node} {program} exit 3 compactly "), line
     with Stream(daemon, env.tmp, "-o", "compact", "--process", "exitor$") as stream:

@@ -64,20 +64,25 @@ def start_daemon(build: Path, tmp: Path, options, policies, start_timeout: float
 
 
 class SharedDaemons:
-    """Daemons that serve several cases, one per set of options: starting costs more than most cases do.
+    """Daemons that serve the cases of one file, one per set of options: starting costs more than most cases do.
 
     Cases stay independent: each looks at the processes of its own only."""
 
     def __init__(self, build: Path):
         self.build = build
-        self.tmp = Path(tempfile.mkdtemp(prefix="tetragon-e2e-shared-"))
+        self.tmp: Path | None = None
         self.running_: dict[tuple[str, ...], Daemon] = {}
 
     def get(self, options: tuple[str, ...]) -> Daemon:
         daemon = self.running_.get(options)
         if daemon is None or not daemon.alive():
+            if self.tmp is None:
+                self.tmp = Path(tempfile.mkdtemp(prefix="tetragon-e2e-shared-"))
             daemon = self.running_[options] = start_daemon(self.build, self.tmp, options, (), 30, {})
         return daemon
+
+    def running(self) -> bool:
+        return bool(self.running_)
 
     def died(self) -> list[Daemon]:
         """Those that are not running any more; each is told once."""
@@ -95,7 +100,9 @@ class SharedDaemons:
             except Exception as error:
                 problems.append(f"daemon {' '.join(options)}: {error}")
         self.running_.clear()
-        shutil.rmtree(self.tmp, ignore_errors=True)
+        if self.tmp is not None:
+            shutil.rmtree(self.tmp, ignore_errors=True)
+            self.tmp = None
         return problems
 
 

@@ -40,8 +40,9 @@ class Daemon:
             self.policy_dir.mkdir()
         for number, text in enumerate(policies):
             (self.policy_dir / f"{number:02}.yaml").write_text(text)
+        # One file, whatever the machine does meanwhile: cases read it from the beginning to the end.
         defaults = {"server_address": f"unix://{self.socket_path}", "export_filename": str(self.export_path),
-                    "bpf_dir": f"tetragon-test-{os.getpid()}-{folder.name}", "health_server_address": "",
+                    "export_file_max_size_mb": "100000", "bpf_dir": f"tetragon-test-{os.getpid()}-{folder.name}", "health_server_address": "",
                     "tracing_policy_dir": str(self.policy_dir) if policies else None, "run_dir": str(folder / "run")}
         defaults.update(settings)
         self.command = [str(self.binary)]

@@ -51,7 +51,8 @@ def run_shells(env, count: int) -> list[Known]:
     path = Path(env.tmp) / f"script-{tag}"
     path.write_text("#!/bin/sh\n" + "\n".join(script) + "\nwait\n")
     path.chmod(0o755)
-    subprocess.run([path], check=True)
+    # The end of the pipe is the end of the last of them, also of those the shell does not wait for.
+    subprocess.run([path], check=True, stdout=subprocess.PIPE)
     return expected
 
 

@@ -58,7 +58,8 @@ def test_every_process_once(env):
     known = run_all(env, daemon)
     check_balance(daemon)
     compare(daemon.events.all, known)
-    check_graph(daemon.events.all)
+    # Of other processes of this machine some ended before the daemon could know them.
+    check_graph(daemon.events.all, allow_unknown=True)
 
 
 @sensor
