@@ -10,7 +10,7 @@ import socket
 import subprocess
 import time
 
-from lib import Skip, TIME_SCALE, requires, sensor, spawn, timeout
+from lib import Skip, TIME_SCALE, requires, scaled, sensor, spawn, timeout
 from lib.workload import check_graph, compare, run_workload
 
 
@@ -258,7 +258,7 @@ def test_restarts_during_work(env):
     command = [env.program("workload"), "100000000", "4", f"restart{os.getpid()}", env.program("exitor"), env.program("threads")]
     storm = subprocess.Popen(command, stdout=subprocess.DEVNULL, start_new_session=True)
     try:
-        for _ in range(3):
+        for _ in range(scaled(3)):
             daemon = env.daemon("--rb-size-total=32M")
             objects = kernel_objects(daemon.process.pid)
             assert daemon.stop(timeout=30) == 0

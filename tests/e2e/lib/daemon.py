@@ -22,6 +22,11 @@ def help_text(binary: Path) -> str:
     return subprocess.run([binary, "--help"], capture_output=True, text=True, timeout=60).stdout
 
 
+def environment() -> dict[str, str]:
+    """Without the tests' own variables: the daemon warns of TETRAGON_... it does not know."""
+    return {name: value for name, value in os.environ.items() if not name.startswith("TETRAGON_")}
+
+
 class Daemon:
     """Options given win over the defaults here. A keyword of None drops a default: export_filename=None."""
 
@@ -62,7 +67,7 @@ class Daemon:
             raise DaemonError(f"no {self.binary}; build it first or name another folder with --build")
         with self.log_path.open("ab") as log:
             self.process = subprocess.Popen(self.command, stdin=subprocess.DEVNULL, stdout=log,
-                                            stderr=subprocess.STDOUT, start_new_session=True)
+                                            stderr=subprocess.STDOUT, start_new_session=True, env=environment())
         deadline = time.monotonic() + timeout * self.scale_
         while not self.answers():
             if self.process.poll() is not None:

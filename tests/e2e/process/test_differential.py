@@ -124,7 +124,7 @@ def test_damaged_recording(env):
         done = subprocess.run([daemon.binary, "--replay", cut], capture_output=True, text=True, timeout=60)
         assert done.returncode == 1, (size, done.returncode, done.stderr[-500:])
         assert str(cut) in done.stderr + done.stdout, (size, done.stderr[-500:])
-    for position in range(0, len(data), max(1, len(data) // 40)):
+    for position in range(0, len(data), max(1, len(data) // scaled(40, 6))):
         cut.write_bytes(data[:position] + bytes([data[position] ^ 0xff]) + data[position + 1:])
         done = subprocess.run([daemon.binary, "--replay", cut, "--log-level=fatal"], capture_output=True, timeout=60)
         assert done.returncode in (0, 1), (position, done.returncode, done.stderr[-500:])
