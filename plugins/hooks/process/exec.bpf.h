@@ -244,10 +244,10 @@ static __always_inline __u32 tg_exec_identity(struct tg_exec *exec, struct task_
 
 static __always_inline int tg_exec_report(struct task_struct *task, struct linux_binprm *bprm, const bool loop)
 {
-	struct mm_struct *mm = tg_get(task, mm);
-	const struct cred *cred = tg_get(task, cred);
-	struct file *file = tg_get(bprm, file);
-	struct inode *inode = tg_get(file, f_inode);
+	struct mm_struct *mm;
+	const struct cred *cred;
+	struct file *file;
+	struct inode *inode;
 	struct tg_region args = {}, envs = {};
 	struct tg_cgroup_view cgroup;
 	struct tg_pid_view pid;
@@ -255,6 +255,12 @@ static __always_inline int tg_exec_report(struct task_struct *task, struct linux
 	__u64 now = tg_now(), at;
 	long size;
 
+	tg_lighten(task);
+	tg_lighten(bprm);
+	mm = tg_get(task, mm);
+	cred = tg_get(task, cred);
+	file = tg_get(bprm, file);
+	inode = tg_get(file, f_inode);
 	if (!cred)
 		return 0;
 	exec = tg_scratch();

@@ -39,19 +39,21 @@ static __always_inline bool tg_exit_is_first(struct task_struct *leader, __u32 t
 SEC("tp_btf/sched_process_exit")
 int BPF_PROG(tg_exit, struct task_struct *task)
 {
-	struct signal_struct *signal = tg_get(task, signal);
-	struct task_struct *leader = tg_get(task, group_leader);
-	__u32 tgid = tg_get(task, tgid);
+	struct signal_struct *signal;
+	struct task_struct *leader;
+	__u32 tgid;
 	struct tg_process_key key = {};
 	struct tg_process *entry;
 	struct tg_exit *exit;
 
-	if (tg_exit_has_group_dead) {
-		if (!(ctx[1] & 1))
-			return 0;
-	} else if (tg_get(signal, live.counter)) {
+	if (tg_exit_has_group_dead && !(ctx[1] & 1))
 		return 0;
-	}
+	tg_lighten(task);
+	signal = tg_get(task, signal);
+	leader = tg_get(task, group_leader);
+	tgid = tg_get(task, tgid);
+	if (!tg_exit_has_group_dead && tg_get(signal, live.counter))
+		return 0;
 
 	key.pid = tgid;
 	entry = tg_process_find(tgid);

@@ -23,6 +23,7 @@ int BPF_PROG(tg_fork, struct task_struct *parent, struct task_struct *child)
 
 	if (tgid == parent_tgid) /* a thread */
 		return 0;
+	tg_lighten(child);
 
 	now = tg_now();
 	tg_pid_view(child, &pid);
