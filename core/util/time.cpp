@@ -76,7 +76,10 @@ void BootClock::resample() noexcept {
       best = wall - (before + gap / 2);
     }
   }
-  offset_.store(best, std::memory_order_relaxed);
+  // Noise of the measurement must not let times of events jump back and forth; only a clock that really moved counts.
+  constexpr std::int64_t kNoise = 1'000'000;
+  const std::int64_t moved = best - offset_.load(std::memory_order_relaxed);
+  if (moved > kNoise || moved < -kNoise) offset_.store(best, std::memory_order_relaxed);
 }
 
 // Days to civil date with years that start in March, so that the leap day is the last one (proleptic Gregorian).
