@@ -32,10 +32,10 @@
  * pointer through a trusted one makes the verifier look for the type's list of trusted members, a search through all of
  * the kernel's BTF: a millisecond each, most of the time that loading takes.
  */
-#define tg_lighten(ptr)                                                                                       \
-	do {                                                                                                  \
-		if (TG_HAS_RDONLY_CAST)                                                                       \
-			(ptr) = bpf_rdonly_cast(ptr, bpf_core_type_id_kernel(__typeof__(*(ptr))));            \
+#define tg_lighten(ptr)                                                                            \
+	do {                                                                                       \
+		if (TG_HAS_RDONLY_CAST)                                                            \
+			(ptr) = bpf_rdonly_cast(ptr, bpf_core_type_id_kernel(__typeof__(*(ptr)))); \
 	} while (0)
 
 /* Hides from the compiler what it knows of a number, so that it keeps the bound check that the verifier needs. */
