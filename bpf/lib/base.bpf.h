@@ -28,7 +28,7 @@
 #endif
 
 /*
- * Takes the verifier's trust from a typed pointer that is only read through. Since 6.2 (6fcd486b3a0a) every load of a
+ * Takes the verifier's trust from a typed pointer that is only read through. Since 6.4 (6fcd486b3a0a) every load of a
  * pointer through a trusted one makes the verifier look for the type's list of trusted members, a search through all of
  * the kernel's BTF: a millisecond each, most of the time that loading takes.
  */
