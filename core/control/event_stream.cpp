@@ -65,8 +65,26 @@ class EventStream final : public grpc::ServerWriteReactor<grpc::ByteBuffer>,
  private:
   // Exactly one chain runs: busy_ is set.
   void write_next() {
-    while (true) {
-      if (next_batch_ >= batches_.size() && !refill()) return;
+    while (!ready_) {
+      ready_ = encode_next(wire_);
+      if (!ready_ && !refill()) return;
+    }
+    // Only a write that is surely followed by another may wait in the transport: what comes behind it in the batch may
+    // be filtered away, and then nothing would push it out.
+    const bool more = encode_next(ahead_);
+    const grpc::Slice slice(wire_);
+    buffer_ = grpc::ByteBuffer(&slice, 1);
+    wire_.swap(ahead_);
+    ready_ = more;
+    grpc::WriteOptions options;
+    if (more) options.set_buffer_hint();
+    // The last action: the next link of the chain may run on another thread before this returns.
+    StartWrite(&buffer_, options);
+  }
+
+  // The next wanted event of the batches at hand; false: there is none.
+  bool encode_next(std::string& ret_wire) {
+    for (; next_batch_ < batches_.size(); ++next_batch_, next_event_ = next_loss_ = 0) {
       const event::EventBatch& batch = *batches_[next_batch_];
       while (next_event_ < batch.events.size()) {
         const size_t index = next_event_++;
@@ -75,15 +93,12 @@ class EventStream final : public grpc::ServerWriteReactor<grpc::ByteBuffer>,
         }
         const event::Event& event = batch.events[index];
         encoder_.observe_clones(batch, index);
-        if (!encoder_.wants(batch, event) || !encode(batch, event)) continue;
-        send(index + 1 < batch.events.size() || next_batch_ + 1 < batches_.size());
-        return;
+        if (encoder_.wants(batch, event) && encode(batch, event, ret_wire)) return true;
       }
       encoder_.observe_clones(batch, batch.events.size());
       while (next_loss_ < batch.losses.size()) remember_loss(batch.losses[next_loss_++]);
-      ++next_batch_;
-      next_event_ = next_loss_ = 0;
     }
+    return false;
   }
 
   // False: the chain ends here.
@@ -116,20 +131,11 @@ class EventStream final : public grpc::ServerWriteReactor<grpc::ByteBuffer>,
     loss_.count += loss.count;
   }
 
-  bool encode(const event::EventBatch& batch, const event::Event& event) {
-    wire_.clear();
-    if (!encoder_.encode(batch, event, loss_.count != 0 ? &loss_ : nullptr, wire_)) return false;
+  bool encode(const event::EventBatch& batch, const event::Event& event, std::string& ret_wire) {
+    ret_wire.clear();
+    if (!encoder_.encode(batch, event, loss_.count != 0 ? &loss_ : nullptr, ret_wire)) return false;
     loss_.count = 0;
     return true;
-  }
-
-  void send(bool more_to_come) {
-    const grpc::Slice slice(wire_);
-    buffer_ = grpc::ByteBuffer(&slice, 1);
-    grpc::WriteOptions options;
-    // Lets the transport collect before it writes to the socket.
-    if (more_to_come) options.set_buffer_hint();
-    StartWrite(&buffer_, options);
   }
 
   void finish(const grpc::Status& status) {
@@ -154,7 +160,8 @@ class EventStream final : public grpc::ServerWriteReactor<grpc::ByteBuffer>,
   size_t next_batch_ = 0, next_event_ = 0, next_loss_ = 0;
   uint64_t behind_ = 0;  // lost after batches_
   event::Loss loss_;
-  std::string wire_;
+  bool ready_ = false;        // wire_ holds the event that is sent next
+  std::string wire_, ahead_;  // reused
   grpc::ByteBuffer buffer_;
 };
 

@@ -51,6 +51,20 @@ TEST_CASE("filters are the subscriber's own") {
   for (uint32_t pid = 1; pid <= 4; ++pid) CHECK(pid_of(all.read()) == pid);
 }
 
+TEST_CASE("an event comes at once when what follows it in its batch is filtered away") {
+  Served served;
+  const Stub stub = served.stub();
+  GetEventsRequest request;
+  request.add_allow_list()->add_binary_regex("^/bin/a");
+  Call call(*stub, request);
+  for (uint32_t pid = 1; pid <= 200; pid += 2) {
+    auto batch = std::make_shared<event::EventBatch>();
+    batch->events = {make_event(pid, "/bin/a"), make_event(pid + 1, "/bin/b")};
+    served.bus.publish(batch);
+    REQUIRE(pid_of(call.read()) == pid);
+  }
+}
+
 TEST_CASE("field filters are the subscriber's own") {
   Served served;
   const Stub stub = served.stub();
