@@ -197,8 +197,15 @@ def boot_and_run(kernel, args, command: list[str], show_output: bool) -> int:
 
 
 def run_cases(kernel, args) -> int:
-    code = boot_and_run(kernel, args, ["bash", str(HERE / "guest.sh")], show_output=args.verbose)
+    command = ["bash", str(HERE / "guest.sh")]
+    code = boot_and_run(kernel, args, command, show_output=args.verbose)
     cases = results.read(args.results / "results.txt")
+    if code == GUEST_DIED and not cases:
+        # Under emulation a kernel now and then panics while it boots, before anything of ours has run. Once more; a
+        # guest that dies in the middle of its cases is a failure.
+        print(f"vm {kernel.name}: the guest died before its first case; trying once more")
+        code = boot_and_run(kernel, args, command, show_output=args.verbose)
+        cases = results.read(args.results / "results.txt")
     tally = results.report(cases, f"vm {kernel.name}")
     log = args.results / "output.log"
     if code == GUEST_DIED or tally.failed or code != 0:
