@@ -42,6 +42,8 @@ class EventStream final : public grpc::ServerWriteReactor<grpc::ByteBuffer>,
   }
 
   void OnWriteDone(bool ok) override {
+    // What the link before did happens before this one; gRPC sees to it, but does not promise it.
+    links_.load(std::memory_order_acquire);
     if (!ok) {
       finish(grpc::Status(grpc::StatusCode::CANCELLED, "the client is gone"));
       return;
@@ -78,6 +80,7 @@ class EventStream final : public grpc::ServerWriteReactor<grpc::ByteBuffer>,
     ready_ = more;
     grpc::WriteOptions options;
     if (more) options.set_buffer_hint();
+    links_.fetch_add(1, std::memory_order_release);
     // The last action: the next link of the chain may run on another thread before this returns.
     StartWrite(&buffer_, options);
   }
@@ -160,6 +163,7 @@ class EventStream final : public grpc::ServerWriteReactor<grpc::ByteBuffer>,
   size_t next_batch_ = 0, next_event_ = 0, next_loss_ = 0;
   uint64_t behind_ = 0;  // lost after batches_
   event::Loss loss_;
+  std::atomic<uint32_t> links_{0};
   bool ready_ = false;        // wire_ holds the event that is sent next
   std::string wire_, ahead_;  // reused
   grpc::ByteBuffer buffer_;
