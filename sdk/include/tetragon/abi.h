@@ -16,8 +16,8 @@
  *    unless the comment says otherwise. Views are not NUL-terminated and may hold any byte.
  *  - No exception, longjmp or signal crosses the border. Functions answer 0 or a negative tetragon_rc and set the
  *    error text with host->set_error before they answer a negative code.
- *  - Threads: create, start, scan, stop and destroy are called from one thread, never at the same time. decode is
- *    called from one reader thread at a time and must be a pure function of its arguments. Host functions may be
+ *  - Threads: create, start, scan, refresh, hook_add, hook_remove, stop and destroy are called by one thread at a time.
+ *    decode is called from one reader thread at a time and must be a pure function of its arguments. Host functions may be
  *    called from any thread between create and the end of destroy, unless the comment says otherwise.
  *  - A plugin runs inside the daemon with all of its rights: loading one is trust, not isolation (see ABI.md).
  */
@@ -29,7 +29,7 @@
 extern "C" {
 #endif
 
-#define TETRAGON_ABI_MINOR 0u
+#define TETRAGON_ABI_MINOR 1u
 #define TETRAGON_PLUGIN_SYMBOL "tetragon_plugin_v1"
 #define TETRAGON_EXPORT __attribute__((visibility("default"), used))
 
@@ -219,6 +219,43 @@ typedef struct tetragon_event {
   uint32_t reserved;
 } tetragon_event;
 
+/* One value of a hook's record: what the engine (bpf/lib/hook) read into a slot. 1.1 */
+typedef struct tetragon_hook_value {
+  uint32_t struct_size;
+  uint8_t slot;
+  uint8_t flags; /* TG_ARG_* of shared/hook.h */
+  uint16_t reserved;
+  int32_t status;     /* 0, or the negative errno with which it could not be read */
+  uint32_t full_size; /* of the object, when more than `bytes` */
+  tetragon_bytes bytes;
+} tetragon_hook_value;
+
+/* A hook of a policy was hit. The host knows the hook by its number: policy, function and the types of its values. 1.1 */
+typedef struct tetragon_hook_event {
+  uint32_t struct_size;
+  uint32_t tid;
+  tetragon_process_key process; /* start_ns 0: the current image of process.pid */
+  uint64_t time_ns;             /* CLOCK_BOOTTIME */
+  uint32_t hook;
+  uint32_t instance;
+  uint8_t phase;    /* TG_PHASE_* of shared/hook.h */
+  uint8_t selector; /* that matched, 255: the hook has none */
+  uint16_t reserved;
+  uint32_t value_count;
+  uint64_t call; /* what entry and return of one call have in common */
+  const tetragon_hook_value* const* values;
+} tetragon_hook_event;
+
+/* A file was mapped executable, exported as process_loader. 1.1 */
+typedef struct tetragon_loader_event {
+  uint32_t struct_size;
+  uint32_t tid;
+  tetragon_process_key process;
+  uint64_t time_ns;
+  tetragon_str path;
+  tetragon_bytes build_id; /* empty: none, or not readable */
+} tetragon_loader_event;
+
 /* Where a decoder puts what it read. Every function copies what it keeps before it returns. */
 typedef struct tetragon_event_out {
   uint32_t struct_size;
@@ -229,6 +266,9 @@ typedef struct tetragon_event_out {
   void (*process_exit)(void* ctx, const tetragon_process_exit* event);
   void (*data)(void* ctx, const tetragon_data* data);
   void (*event)(void* ctx, const tetragon_event* event);
+  /* 1.1 */
+  void (*hook)(void* ctx, const tetragon_hook_event* event);
+  void (*loader)(void* ctx, const tetragon_loader_event* event);
 } tetragon_event_out;
 
 /* ---- what a plugin registers ----------------------------------------------------------------------------------- */
@@ -246,14 +286,44 @@ typedef struct tetragon_record_kind {
   tetragon_rc (*decode)(const void* record, uint64_t size, const tetragon_event_out* out);
 } tetragon_record_kind;
 
-/* An argument type that policies may name, with its decoder. */
+/* What an argument type compares like: which operators of the language it takes. 1.1 */
+enum {
+  TETRAGON_COMPARE_NONE,
+  TETRAGON_COMPARE_NUMBER,     /* Equal, GT, Mask, InMap, … on the first 8 bytes as an unsigned number */
+  TETRAGON_COMPARE_NUMBER_SIGNED,
+  TETRAGON_COMPARE_TEXT        /* Equal, Prefix, Postfix on the bytes */
+};
+
+/* A member of `btf_type` that the reader copies, e.g. "f_inode.i_ino"; the host finds it in the kernel's BTF. 1.1 */
+typedef struct tetragon_arg_member {
+  uint32_t struct_size;
+  uint32_t size; /* bytes to copy; 0: as many as the member has */
+  tetragon_str path;
+} tetragon_arg_member;
+
+/* An argument type that policies may name, with its decoder. Registered types extend the language for every hook. */
 typedef struct tetragon_arg_type {
   uint32_t struct_size;
   uint32_t reserved;
   tetragon_str name;
   tetragon_str btf_type; /* kernel type the reader resolves, e.g. "struct file"; empty: a scalar */
   tetragon_rc (*decode)(tetragon_bytes raw, tetragon_arg* ret_arg);
+  /* 1.1: what the reader copies, one behind the other, from the object the argument points to (at most 8); none: the
+   * argument itself, 8 bytes. */
+  uint32_t member_count;
+  uint32_t compare; /* TETRAGON_COMPARE_* */
+  const tetragon_arg_member* const* members;
 } tetragon_arg_type;
+
+/* An operator of matchArgs, made of operators the engine has. 1.1 */
+typedef struct tetragon_operator {
+  uint32_t struct_size;
+  uint32_t compare;   /* TETRAGON_COMPARE_*: types it applies to */
+  tetragon_str name;  /* as policies spell it */
+  tetragon_str lower; /* operator of the language that stands for it: "Equal", "Prefix", "InRange", … */
+  /* One value of the policy -> values of `lower`, each handed to add. May run without root and without a kernel. */
+  tetragon_rc (*parse_value)(tetragon_str value, void* ctx, void (*add)(void* ctx, tetragon_str lowered));
+} tetragon_operator;
 
 /* An ELF file built for BPF, embedded in the plugin; valid while the plugin is loaded. */
 typedef struct tetragon_bpf_elf {
@@ -262,6 +332,50 @@ typedef struct tetragon_bpf_elf {
   tetragon_str name;
   tetragon_bytes elf;
 } tetragon_bpf_elf;
+
+/* ---- hooks of policies (1.1) ------------------------------------------------------------------------------------- */
+
+typedef struct tetragon_hook tetragon_hook; /* one hook of a policy; the host's */
+
+/* One place where a hook is attached. */
+typedef struct tetragon_hook_target {
+  uint32_t struct_size;
+  uint32_t instance; /* the number that records of this place carry */
+  tetragon_str name; /* kprobes, fentries: the function as the kernel spells it; tracepoints: "subsystem/event" (raw: the
+                      * tracepoint); lsmhooks: the hook; uprobes: the symbol or empty; usdts: "provider/name" */
+  tetragon_str path; /* uprobes, usdts: the ELF file */
+  uint64_t offset;   /* uprobes, usdts: in the file */
+  uint64_t ref_ctr_offset; /* 0: none */
+  uint32_t syscall;        /* number of the system call that `name` serves, bit 31: 32-bit ABI; UINT32_MAX: none */
+  uint32_t reserved;
+} tetragon_hook_target;
+
+typedef struct tetragon_hook_attribute { /* scalar of a section that only the plugin knows */
+  uint32_t struct_size;
+  uint32_t reserved;
+  tetragon_str key, value;
+} tetragon_hook_attribute;
+
+enum {
+  TETRAGON_HOOK_RETURN = 1,  /* the return is hooked too */
+  TETRAGON_HOOK_SYSCALL = 2, /* all targets are system calls */
+  TETRAGON_HOOK_RAW = 4,     /* tracepoints: raw */
+  TETRAGON_HOOK_NO_MULTI = 8 /* an option forbids links that attach many at once */
+};
+
+/* One hook, compiled: what to attach to. What to read and to match is in the configuration that the host writes into
+ * every object opened with hook_open. Views are valid during the call. */
+typedef struct tetragon_hook_request {
+  uint32_t struct_size;
+  uint32_t flags; /* TETRAGON_HOOK_* */
+  tetragon_str policy;
+  tetragon_str section; /* "kprobes", … */
+  tetragon_str backend; /* forced by an option of the policy or of the daemon; empty: the best there is */
+  uint32_t target_count;
+  uint32_t attribute_count;
+  const tetragon_hook_target* const* targets;
+  const tetragon_hook_attribute* const* attributes;
+} tetragon_hook_request;
 
 typedef struct tetragon_hook_type {
   uint32_t struct_size;
@@ -274,6 +388,20 @@ typedef struct tetragon_hook_type {
   const tetragon_bpf_elf* const* bpf_elfs;
   /* Optional, after start: emit records for what existed before (host->emit). May block. */
   tetragon_rc (*scan)(void* instance);
+
+  /* 1.1. Optional: the group maps (lib/groups.bpf.h) changed, every running process is looked at again. May block. */
+  tetragon_rc (*refresh)(void* instance);
+  /* With policy_section: opens, loads and attaches one hook. After a failure the host closes what was opened for it.
+   * `hook` is valid until hook_remove returns. */
+  tetragon_rc (*hook_add)(void* instance, tetragon_hook* hook, const tetragon_hook_request* request,
+                          void** ret_state);
+  /* Detaching is the host's: it closes the hook's objects before this call. Must not fail. */
+  void (*hook_remove)(void* instance, tetragon_hook* hook, void* state);
+  /* More sections than policy_section, comma separated: "fentries". */
+  tetragon_str more_sections;
+  uint32_t operator_count;
+  uint32_t reserved;
+  const tetragon_operator* const* operators;
 } tetragon_hook_type;
 
 enum { TETRAGON_ACTION_KERNEL = 1, TETRAGON_ACTION_USER = 2 };
@@ -314,6 +442,37 @@ enum { TETRAGON_LOG_TRACE, TETRAGON_LOG_DEBUG, TETRAGON_LOG_INFO, TETRAGON_LOG_W
 
 typedef struct tetragon_bpf tetragon_bpf;         /* a BPF object; closed by the host when the plugin stops or fails */
 typedef struct tetragon_counter tetragon_counter; /* lives as long as the daemon */
+
+enum { /* tetragon_attach_opts.kind */
+  TETRAGON_ATTACH_SECTION,        /* as the program's section says */
+  TETRAGON_ATTACH_KPROBE,         /* target: function; offset inside of it */
+  TETRAGON_ATTACH_KRETPROBE,
+  TETRAGON_ATTACH_KPROBE_MULTI,   /* targets: functions; cookies */
+  TETRAGON_ATTACH_KRETPROBE_MULTI,
+  TETRAGON_ATTACH_TRACING,        /* fentry, fexit, tp_btf, LSM: target was set before load */
+  TETRAGON_ATTACH_TRACEPOINT,     /* target: "subsystem/event" */
+  TETRAGON_ATTACH_RAW_TRACEPOINT, /* target: tracepoint */
+  TETRAGON_ATTACH_UPROBE,         /* path, offset, ref_ctr_offset */
+  TETRAGON_ATTACH_URETPROBE,
+  TETRAGON_ATTACH_UPROBE_MULTI,   /* path, offsets, ref_ctr_offsets, cookies */
+  TETRAGON_ATTACH_URETPROBE_MULTI
+};
+
+typedef struct tetragon_attach_opts {
+  uint32_t struct_size;
+  uint32_t kind; /* TETRAGON_ATTACH_* */
+  tetragon_str target;
+  tetragon_str path;
+  uint64_t offset;
+  uint64_t ref_ctr_offset;
+  uint64_t cookie; /* bpf_get_attach_cookie of this place; not with kinds whose kernel has none */
+  uint32_t count;  /* of the lists below */
+  uint32_t reserved;
+  const tetragon_str* targets;
+  const uint64_t* offsets;
+  const uint64_t* ref_ctr_offsets; /* may be NULL */
+  const uint64_t* cookies;         /* may be NULL */
+} tetragon_attach_opts;
 
 typedef struct tetragon_host {
   uint32_t struct_size;
@@ -358,6 +517,28 @@ typedef struct tetragon_host {
   /* Text of the last negative answer of a host function on this thread; empty when there was none. Valid until this
    * thread's next host call. A plugin that can go on without something says with it why it had to. */
   void (*last_error)(void* ctx, tetragon_str* ret_message);
+
+  /* ---- 1.1 ---- */
+
+  /* TETRAGON_OK, or TETRAGON_E_UNSUPPORTED with the reason in last_error. Names as `tetra probe` lists them, and
+   * "kprobe", "fentry", "tp_btf", "ring_buffer". */
+  tetragon_rc (*feature)(void* ctx, tetragon_str name);
+  /* Opens an object for a hook: the host writes the hook's configuration into the constant `tg_hook`, sizes the maps of
+   * its sets, leaves out the empty ones, and fills them at load. Closed with the hook. */
+  tetragon_rc (*hook_open)(void* ctx, tetragon_hook* hook, tetragon_str name, tetragon_bytes elf,
+                           tetragon_bpf** ret_bpf);
+  /* What the policy's listing says of the hook: "backend" = "fentry: ...". Copied. */
+  tetragon_rc (*hook_say)(void* ctx, tetragon_hook* hook, tetragon_str key, tetragon_str value);
+  /* fentry, fexit, LSM, tp_btf: what the program is loaded for. Before load. */
+  tetragon_rc (*bpf_set_attach_target)(void* ctx, tetragon_bpf* bpf, tetragon_str program, tetragon_str function);
+  tetragon_rc (*bpf_attach_to)(void* ctx, tetragon_bpf* bpf, tetragon_str program, const tetragon_attach_opts* opts);
+  /* Puts a loaded program of any of the plugin's objects into a program array; program_bpf NULL: empties the place. */
+  tetragon_rc (*bpf_set_program)(void* ctx, tetragon_bpf* bpf, tetragon_str map, uint32_t index,
+                                 tetragon_bpf* program_bpf, tetragon_str program);
+  /* Runs an iterator program once over everything. */
+  tetragon_rc (*bpf_iterate)(void* ctx, tetragon_bpf* bpf, tetragon_str program);
+  /* Detaches and closes; the handle is gone. */
+  tetragon_rc (*bpf_close)(void* ctx, tetragon_bpf* bpf);
 } tetragon_host;
 
 /* ---- the one exported object ----------------------------------------------------------------------------------- */
