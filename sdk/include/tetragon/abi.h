@@ -17,8 +17,8 @@
  *  - No exception, longjmp or signal crosses the border. Functions answer 0 or a negative tetragon_rc and set the
  *    error text with host->set_error before they answer a negative code.
  *  - Threads: create, start, scan, refresh, hook_add, hook_remove, stop and destroy are called by one thread at a time.
- *    decode is called from one reader thread at a time and must be a pure function of its arguments. Host functions may be
- *    called from any thread between create and the end of destroy, unless the comment says otherwise.
+ *    decode is called from one reader thread at a time and must be a pure function of its arguments. Host functions may
+ * be called from any thread between create and the end of destroy, unless the comment says otherwise.
  *  - A plugin runs inside the daemon with all of its rights: loading one is trust, not isolation (see ABI.md).
  */
 
@@ -230,7 +230,8 @@ typedef struct tetragon_hook_value {
   tetragon_bytes bytes;
 } tetragon_hook_value;
 
-/* A hook of a policy was hit. The host knows the hook by its number: policy, function and the types of its values. 1.1 */
+/* A hook of a policy was hit. The host knows the hook by its number: policy, function and the types of its values. 1.1
+ */
 typedef struct tetragon_hook_event {
   uint32_t struct_size;
   uint32_t tid;
@@ -289,9 +290,9 @@ typedef struct tetragon_record_kind {
 /* What an argument type compares like: which operators of the language it takes. 1.1 */
 enum {
   TETRAGON_COMPARE_NONE,
-  TETRAGON_COMPARE_NUMBER,     /* Equal, GT, Mask, InMap, … on the first 8 bytes as an unsigned number */
+  TETRAGON_COMPARE_NUMBER, /* Equal, GT, Mask, InMap, … on the first 8 bytes as an unsigned number */
   TETRAGON_COMPARE_NUMBER_SIGNED,
-  TETRAGON_COMPARE_TEXT        /* Equal, Prefix, Postfix on the bytes */
+  TETRAGON_COMPARE_TEXT /* Equal, Prefix, Postfix on the bytes */
 };
 
 /* A member of `btf_type` that the reader copies, e.g. "f_inode.i_ino"; the host finds it in the kernel's BTF. 1.1 */
@@ -341,8 +342,8 @@ typedef struct tetragon_hook tetragon_hook; /* one hook of a policy; the host's 
 typedef struct tetragon_hook_target {
   uint32_t struct_size;
   uint32_t instance; /* the number that records of this place carry */
-  tetragon_str name; /* kprobes, fentries: the function as the kernel spells it; tracepoints: "subsystem/event" (raw: the
-                      * tracepoint); lsmhooks: the hook; uprobes: the symbol or empty; usdts: "provider/name" */
+  tetragon_str name; /* kprobes, fentries: the function as the kernel spells it; tracepoints: "subsystem/event" (raw:
+                      * the tracepoint); lsmhooks: the hook; uprobes: the symbol or empty; usdts: "provider/name" */
   tetragon_str path; /* uprobes, usdts: the ELF file */
   uint64_t offset;   /* uprobes, usdts: in the file */
   uint64_t ref_ctr_offset; /* 0: none */
@@ -393,8 +394,7 @@ typedef struct tetragon_hook_type {
   tetragon_rc (*refresh)(void* instance);
   /* With policy_section: opens, loads and attaches one hook. After a failure the host closes what was opened for it.
    * `hook` is valid until hook_remove returns. */
-  tetragon_rc (*hook_add)(void* instance, tetragon_hook* hook, const tetragon_hook_request* request,
-                          void** ret_state);
+  tetragon_rc (*hook_add)(void* instance, tetragon_hook* hook, const tetragon_hook_request* request, void** ret_state);
   /* Detaching is the host's: it closes the hook's objects before this call. Must not fail. */
   void (*hook_remove)(void* instance, tetragon_hook* hook, void* state);
   /* More sections than policy_section, comma separated: "fentries". */
@@ -443,19 +443,19 @@ enum { TETRAGON_LOG_TRACE, TETRAGON_LOG_DEBUG, TETRAGON_LOG_INFO, TETRAGON_LOG_W
 typedef struct tetragon_bpf tetragon_bpf;         /* a BPF object; closed by the host when the plugin stops or fails */
 typedef struct tetragon_counter tetragon_counter; /* lives as long as the daemon */
 
-enum { /* tetragon_attach_opts.kind */
-  TETRAGON_ATTACH_SECTION,        /* as the program's section says */
-  TETRAGON_ATTACH_KPROBE,         /* target: function; offset inside of it */
-  TETRAGON_ATTACH_KRETPROBE,
-  TETRAGON_ATTACH_KPROBE_MULTI,   /* targets: functions; cookies */
-  TETRAGON_ATTACH_KRETPROBE_MULTI,
-  TETRAGON_ATTACH_TRACING,        /* fentry, fexit, tp_btf, LSM: target was set before load */
-  TETRAGON_ATTACH_TRACEPOINT,     /* target: "subsystem/event" */
-  TETRAGON_ATTACH_RAW_TRACEPOINT, /* target: tracepoint */
-  TETRAGON_ATTACH_UPROBE,         /* path, offset, ref_ctr_offset */
-  TETRAGON_ATTACH_URETPROBE,
-  TETRAGON_ATTACH_UPROBE_MULTI,   /* path, offsets, ref_ctr_offsets, cookies */
-  TETRAGON_ATTACH_URETPROBE_MULTI
+enum {                          /* tetragon_attach_opts.kind */
+       TETRAGON_ATTACH_SECTION, /* as the program's section says */
+       TETRAGON_ATTACH_KPROBE,  /* target: function; offset inside of it */
+       TETRAGON_ATTACH_KRETPROBE,
+       TETRAGON_ATTACH_KPROBE_MULTI, /* targets: functions; cookies */
+       TETRAGON_ATTACH_KRETPROBE_MULTI,
+       TETRAGON_ATTACH_TRACING,        /* fentry, fexit, tp_btf, LSM: target was set before load */
+       TETRAGON_ATTACH_TRACEPOINT,     /* target: "subsystem/event" */
+       TETRAGON_ATTACH_RAW_TRACEPOINT, /* target: tracepoint */
+       TETRAGON_ATTACH_UPROBE,         /* path, offset, ref_ctr_offset */
+       TETRAGON_ATTACH_URETPROBE,
+       TETRAGON_ATTACH_UPROBE_MULTI, /* path, offsets, ref_ctr_offsets, cookies */
+       TETRAGON_ATTACH_URETPROBE_MULTI
 };
 
 typedef struct tetragon_attach_opts {

@@ -134,6 +134,12 @@ class EventOut {
     }
     return call(TETRAGON_HAS(out_, event) ? out_->event : nullptr, event.raw());
   }
+  tetragon_rc hook(const tetragon_hook_event& event) const noexcept {
+    return call(TETRAGON_HAS(out_, hook) ? out_->hook : nullptr, event);
+  }
+  tetragon_rc loader(const tetragon_loader_event& event) const noexcept {
+    return call(TETRAGON_HAS(out_, loader) ? out_->loader : nullptr, event);
+  }
   const tetragon_event_out* raw() const noexcept { return out_; }
 
  private:

@@ -100,9 +100,59 @@ class Bpf {
     return detail::check(host_, host_->bpf_map_delete(host_->ctx, bpf_, str(map), bytes_of(key)));
   }
 
+  // ---- since 1.1; a plugin that uses them asks for that host (TETRAGON_PLUGIN_NEEDS_HOST) ----
+
+  // fentry, fexit, LSM, tp_btf: the function (hook, tracepoint) a program is loaded for. Before load.
+  Result<void> set_attach_target(std::string_view program, std::string_view function) {
+    return detail::check(host_, host_->bpf_set_attach_target(host_->ctx, bpf_, str(program), str(function)));
+  }
+  // opts.struct_size is set here.
+  Result<void> attach_to(std::string_view program, tetragon_attach_opts opts) {
+    opts.struct_size = sizeof(opts);
+    return detail::check(host_, host_->bpf_attach_to(host_->ctx, bpf_, str(program), &opts));
+  }
+  // Puts `program` of `other` into this object's program array.
+  Result<void> set_program(std::string_view map, std::uint32_t index, const Bpf& other, std::string_view program) {
+    return detail::check(host_, host_->bpf_set_program(host_->ctx, bpf_, str(map), index, other.bpf_, str(program)));
+  }
+  Result<void> clear_program(std::string_view map, std::uint32_t index) {
+    return detail::check(host_, host_->bpf_set_program(host_->ctx, bpf_, str(map), index, nullptr, {}));
+  }
+  // Runs an iterator program once over everything.
+  Result<void> iterate(std::string_view program) {
+    return detail::check(host_, host_->bpf_iterate(host_->ctx, bpf_, str(program)));
+  }
+  // Detaches and closes now instead of when the plugin (or the hook) ends. The handle must not be used afterwards.
+  Result<void> close() { return detail::check(host_, host_->bpf_close(host_->ctx, bpf_)); }
+
  private:
   const tetragon_host* host_ = nullptr;
   tetragon_bpf* bpf_ = nullptr;
+};
+
+// One hook of a policy, during hook_add and until hook_remove. Copies name the same hook.
+class Hook {
+ public:
+  Hook(const tetragon_host* host, tetragon_hook* hook) : host_(host), hook_(hook) {}
+
+  // An object with the hook's configuration in it; closed with the hook.
+  Result<Bpf> open_bpf(const tetragon_bpf_elf& elf) const {
+    tetragon_bpf* bpf = nullptr;
+    const tetragon_rc code = host_->hook_open(host_->ctx, hook_, elf.name, elf.elf, &bpf);
+    if (code < 0) {
+      return detail::host_error(host_, code);
+    }
+    return Bpf(host_, bpf);
+  }
+  // For the listing of policies: say("backend", "fentry: the best there is").
+  void say(std::string_view key, std::string_view value) const noexcept {
+    (void)host_->hook_say(host_->ctx, hook_, str(key), str(value));
+  }
+  tetragon_hook* handle() const noexcept { return hook_; }
+
+ private:
+  const tetragon_host* host_;
+  tetragon_hook* hook_;
 };
 
 class Host {
@@ -155,6 +205,11 @@ class Host {
       return detail::host_error(host_, code);
     }
     return count;
+  }
+
+  // Ok, or why this kernel does not have it. Since 1.1.
+  Result<void> feature(std::string_view name) const {
+    return detail::check(host_, host_->feature(host_->ctx, str(name)));
   }
 
   Result<Bpf> open_bpf(const tetragon_bpf_elf& elf) const { return open_bpf(view(elf.name), elf.elf); }

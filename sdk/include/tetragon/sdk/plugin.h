@@ -10,6 +10,9 @@
 //     Result<void> start();                       // open -> set_const -> load -> attach
 //     void stop() noexcept;                       // idempotent, accepts a half-started object
 //     Result<void> scan();                        // optional: hooks only, records for what existed before
+//     Result<void> refresh();                     // optional: the group maps changed
+//     Result<void*> hook_add(Hook, const HookRequest&);  // with policy_section: open, load and attach one hook
+//     void hook_remove(Hook, void* state) noexcept;      // its objects are closed already
 //
 //     static constexpr tetragon_record_kind record_kinds[] = {record_kind<decode_exec>(1, "exec",
 //     sizeof(exec_record))}; static constexpr tetragon_bpf_elf bpf_elfs[] = {bpf_elf("process", TETRAGON_BPF_PROCESS)};
@@ -45,6 +48,28 @@ struct ActionCall {
   tetragon_process_key process;
   std::string_view policy;
   std::string_view argument;
+};
+
+// What a hook of a policy is attached to, as C++. Views are valid during hook_add.
+class HookRequest {
+ public:
+  explicit HookRequest(const tetragon_hook_request& raw) noexcept : raw_(raw) {}
+
+  std::string_view policy() const noexcept { return view(raw_.policy); }
+  std::string_view section() const noexcept { return view(raw_.section); }
+  std::string_view backend() const noexcept { return view(raw_.backend); }  // forced; empty: the best there is
+  bool has_return() const noexcept { return (raw_.flags & TETRAGON_HOOK_RETURN) != 0; }
+  bool is_syscall() const noexcept { return (raw_.flags & TETRAGON_HOOK_SYSCALL) != 0; }
+  bool is_raw() const noexcept { return (raw_.flags & TETRAGON_HOOK_RAW) != 0; }
+  bool may_multi() const noexcept { return (raw_.flags & TETRAGON_HOOK_NO_MULTI) == 0; }
+  std::span<const tetragon_hook_target* const> targets() const noexcept { return {raw_.targets, raw_.target_count}; }
+  std::span<const tetragon_hook_attribute* const> attributes() const noexcept {
+    return {raw_.attributes, raw_.attribute_count};
+  }
+  const tetragon_hook_request& raw() const noexcept { return raw_; }
+
+ private:
+  const tetragon_hook_request& raw_;
 };
 
 namespace detail {
@@ -111,6 +136,16 @@ concept HasStop = requires(P& p) {
 template <class P>
 concept HasScan = requires(P& p) {
   p.scan();
+};
+template <class P>
+concept HasRefresh = requires(P& p) {
+  { p.refresh() } -> std::same_as<Result<void>>;
+};
+template <class P>
+concept HasHooks = requires(P& p, Hook hook, const HookRequest& request, void* state) {
+  { p.hook_add(hook, request) } -> std::same_as<Result<void*>>;
+  { p.hook_remove(hook, state) }
+  noexcept->std::same_as<void>;
 };
 template <class P>
 concept HasExecute = requires(P& p, const ActionCall& call) {
@@ -189,6 +224,32 @@ tetragon_rc scan(void* instance) noexcept {
 }
 
 template <class P>
+tetragon_rc refresh(void* instance) noexcept {
+  auto& self = Instance<P>::of(instance);
+  return guarded(self.host, "refresh", [&]() -> Result<void> { return self.plugin().refresh(); });
+}
+
+template <class P>
+tetragon_rc hook_add(void* instance, tetragon_hook* hook, const tetragon_hook_request* request,
+                     void** ret_state) noexcept {
+  auto& self = Instance<P>::of(instance);
+  return guarded(self.host, "hook_add", [&]() -> Result<void> {
+    auto added = self.plugin().hook_add(Hook(self.host, hook), HookRequest(*request));
+    if (!added.ok()) {
+      return std::move(added).error();
+    }
+    *ret_state = *added;
+    return {};
+  });
+}
+
+template <class P>
+void hook_remove(void* instance, tetragon_hook* hook, void* state) noexcept {
+  auto& self = Instance<P>::of(instance);
+  self.plugin().hook_remove(Hook(self.host, hook), state);
+}
+
+template <class P>
 tetragon_rc execute(void* instance, const tetragon_action_call* call) noexcept {
   auto& self = Instance<P>::of(instance);
   return guarded(self.host, "execute", [&] {
@@ -226,6 +287,15 @@ tetragon_rc decode_arg(tetragon_bytes raw, tetragon_arg* ret_arg) noexcept {
   }
 }
 
+template <auto Parse>
+tetragon_rc parse_value(tetragon_str value, void* ctx, void (*add)(void*, tetragon_str)) noexcept {
+  try {
+    return Parse(value, ctx, add);
+  } catch (...) {
+    return TETRAGON_E_INTERNAL;
+  }
+}
+
 // "vendor.name": [a-z0-9_-] around exactly one dot.
 constexpr bool valid_id(std::string_view id) noexcept {
   std::size_t dots = 0;
@@ -249,6 +319,9 @@ constexpr std::array<const T*, N> pointers(const T (&items)[N]) noexcept {
   return result;
 }
 
+template <const auto& Members>
+inline constexpr auto member_pointers = pointers(Members);
+
 template <class P>
 struct Lists {
   static constexpr auto kinds = [] {
@@ -263,6 +336,13 @@ struct Lists {
       return pointers(P::arg_types);
     } else {
       return std::array<const tetragon_arg_type*, 0>{};
+    }
+  }();
+  static constexpr auto operators = [] {
+    if constexpr (requires { P::operators; }) {
+      return pointers(P::operators);
+    } else {
+      return std::array<const tetragon_operator*, 0>{};
     }
   }();
   static constexpr auto elfs = [] {
@@ -288,9 +368,21 @@ constexpr tetragon_hook_type make_hook() noexcept {
   if constexpr (requires { P::policy_section; }) {
     hook.policy_section = str(P::policy_section);
   }
+  if constexpr (requires { P::more_sections; }) {
+    hook.more_sections = str(P::more_sections);
+  }
   if constexpr (HasScan<P>) {
     hook.scan = &scan<P>;
   }
+  if constexpr (HasRefresh<P>) {
+    hook.refresh = &refresh<P>;
+  }
+  if constexpr (HasHooks<P>) {
+    hook.hook_add = &hook_add<P>;
+    hook.hook_remove = &hook_remove<P>;
+  }
+  hook.operator_count = L::operators.size();
+  hook.operators = L::operators.empty() ? nullptr : L::operators.data();
   return hook;
 }
 
@@ -348,6 +440,10 @@ constexpr tetragon_plugin make_plugin(std::string_view id, std::string_view vers
   if constexpr (Kind == TETRAGON_KIND_HOOK) {
     static_assert(HasStart<P>, "a hook plugin needs: sdk::Result<void> start()");
     static_assert(HasStop<P>, "a hook plugin needs: void stop() noexcept");
+    static_assert(
+        !requires { &P::hook_add; } || HasHooks<P>,
+        "hooks of policies need: sdk::Result<void*> hook_add(sdk::Hook, const sdk::HookRequest&) and "
+        "void hook_remove(sdk::Hook, void*) noexcept");
     plugin.hook = &hook_of<P>;
   } else if constexpr (Kind == TETRAGON_KIND_ACTION) {
     static_assert(
@@ -389,6 +485,39 @@ constexpr tetragon_arg_type arg_type(std::string_view name, std::string_view btf
   result.name = str(name);
   result.btf_type = str(btf_type);
   result.decode = &detail::decode_arg<Decode>;
+  return result;
+}
+
+// A member of an argument type's kernel type; size 0: as many bytes as it has.
+constexpr tetragon_arg_member arg_member(std::string_view path, std::uint32_t size = 0) noexcept {
+  tetragon_arg_member result{};
+  result.struct_size = sizeof(result);
+  result.size = size;
+  result.path = str(path);
+  return result;
+}
+
+// An argument type that copies `Members` (a static array of tetragon_arg_member) and compares as `compare` says.
+template <auto Decode, const auto& Members>
+constexpr tetragon_arg_type arg_type(std::string_view name, std::string_view btf_type, std::uint32_t compare) noexcept {
+  tetragon_arg_type result = arg_type<Decode>(name, btf_type);
+  result.compare = compare;
+  result.member_count = detail::member_pointers<Members>.size();
+  result.members = detail::member_pointers<Members>.data();
+  return result;
+}
+
+// An operator `name` that means `lower`; Parse: tetragon_rc (tetragon_str value, void* ctx, void (*add)(void*,
+// tetragon_str)).
+template <auto Parse>
+constexpr tetragon_operator make_operator(std::string_view name, std::string_view lower,
+                                          std::uint32_t compare) noexcept {
+  tetragon_operator result{};
+  result.struct_size = sizeof(result);
+  result.compare = compare;
+  result.name = str(name);
+  result.lower = str(lower);
+  result.parse_value = &detail::parse_value<Parse>;
   return result;
 }
 
