@@ -6,11 +6,13 @@
 #include <bpf/libbpf.h>
 
 #include <cerrno>
+#include <cstdlib>
 #include <cstring>
 
 #include "core/bpf_runtime/failure.h"
 #include "core/bpf_runtime/libbpf_log.h"
 #include "core/bpf_runtime/runtime.h"
+#include "core/util/file.h"
 #include "core/util/strings.h"
 
 namespace tetragon::bpf_runtime {
@@ -36,8 +38,8 @@ std::string suggestion(std::string_view word, const std::vector<std::string_view
   return closest.empty() ? std::string() : "; did you mean " + quoted(closest) + "?";
 }
 
-Error map_error(const std::string& object, std::string_view map, const char* what, int sys) {
-  std::string text = std::string(what) + " map " + quoted(map) + " of BPF object " + quoted(object) + ": ";
+Error map_error(const std::string& object, std::string_view map, const std::string& what, int sys) {
+  std::string text = what + " map " + quoted(map) + " of BPF object " + quoted(object) + ": ";
   switch (sys) {
     case ENOENT: return {Code::not_found, text + "no such key", sys};
     case EEXIST: return {Code::exists, text + "the key exists already", sys};
@@ -56,6 +58,7 @@ Object::Object(Runtime& runtime, std::string name, bpf_object* object)
 
 Object::~Object() {
   // A detached program may still run on other CPUs; the kernel keeps it and its maps until it ends.
+  link_fds_.clear();
   while (!links_.empty()) {
     bpf_link__destroy(links_.back());
     links_.pop_back();
@@ -208,7 +211,7 @@ Result<void> Object::load() {
   return runtime_.keep_shared_maps(*this);
 }
 
-Result<void> Object::attach(std::string_view program) {
+Result<void> Object::attach(std::string_view program, const AttachOptions& options) {
   if (!loaded_) {
     return state_error("attach a program", "it is not loaded yet");
   }
@@ -217,18 +220,103 @@ Result<void> Object::attach(std::string_view program) {
   if (!bpf_program__autoload(*found)) {
     return state_error("attach a program", ("program " + quoted(program) + " was not loaded (autoload off)").c_str());
   }
+  const bool by_descriptor = options.kind == AttachKind::uprobe_multi || options.kind == AttachKind::uretprobe_multi;
   LibbpfLog log(runtime_.options_.verbose >= 2);
-  bpf_link* link = bpf_program__attach(*found);
+  bpf_link* link = by_descriptor ? nullptr : attach_link(*found, options);
+  UniqueFd fd(by_descriptor ? attach_uprobe_multi(bpf_program__fd(*found), options) : -1);
   const int sys = errno;
   runtime_.tell(log);
-  if (link == nullptr) {
+  if (link == nullptr && !fd) {
     const std::string section = bpf_program__section_name(*found);
-    return explain(
-        "attach BPF program " + quoted(program) + " (section " + quoted(section) + ", object " + quoted(name_) + ")",
-        section, log, sys);
+    return explain("attach BPF program " + quoted(program) + " (" +
+                       (options.kind == AttachKind::section ? "section " + quoted(section) : describe(options)) +
+                       ", object " + quoted(name_) + ")",
+                   section, log, sys);
   }
-  links_.push_back(link);
+  if (fd) {
+    link_fds_.push_back(std::move(fd));
+  } else {
+    links_.push_back(link);
+  }
   return {};
+}
+
+bool Object::has_map(std::string_view map) const {
+  return bpf_object__find_map_by_name(object_, std::string(map).c_str()) != nullptr;
+}
+
+Result<void> Object::leave_out_map(std::string_view map) {
+  if (loaded_) {
+    return state_error("leave out a map", "it is loaded already");
+  }
+  auto found = find_map(map);
+  TETRAGON_TRY(found);
+  if (const int rc = bpf_map__set_autocreate(*found, false); rc != 0) {
+    return map_error(name_, map, "leave out", -rc);
+  }
+  return {};
+}
+
+Result<void> Object::set_attach_target(std::string_view program, std::string_view function) {
+  if (loaded_) {
+    return state_error("set the target of a program", "it is loaded already");
+  }
+  auto found = find_program(program);
+  TETRAGON_TRY(found);
+  LibbpfLog log(runtime_.options_.verbose >= 2);
+  const int rc = bpf_program__set_attach_target(*found, /* attach_prog_fd= */ 0, std::string(function).c_str());
+  runtime_.tell(log);
+  if (rc != 0) {
+    return explain(
+        "target " + quoted(function) + " of BPF program " + quoted(program) + " (object " + quoted(name_) + ")",
+        bpf_program__section_name(*found), log, -rc);
+  }
+  return {};
+}
+
+Result<void> Object::set_program(std::string_view map, std::uint32_t index, const Object* other,
+                                 std::string_view program) {
+  auto found = find_map(map);
+  TETRAGON_TRY(found);
+  if (!loaded_ || (other != nullptr && !other->loaded_)) {
+    return state_error("fill a program array", "an object of the two is not loaded yet");
+  }
+  const int map_fd = bpf_map__fd(*found);
+  if (other == nullptr) {
+    if (bpf_map_delete_elem(map_fd, &index) != 0 && errno != ENOENT) {
+      return map_error(name_, map, "empty place " + std::to_string(index) + " of", errno);
+    }
+    return {};
+  }
+  auto target = other->find_program(program);
+  TETRAGON_TRY(target);
+  const int fd = bpf_program__fd(*target);
+  if (bpf_map_update_elem(map_fd, &index, &fd, BPF_ANY) != 0) {
+    return map_error(name_, map, "put program " + quoted(program) + " into", errno);
+  }
+  return {};
+}
+
+std::uint64_t Object::map_memory() const {
+  std::uint64_t total = 0;
+  for (bpf_map* map = bpf_object__next_map(object_, nullptr); map != nullptr;
+       map = bpf_object__next_map(object_, map)) {
+    const int fd = bpf_map__fd(map);
+    if (fd < 0 || is_shared_map(bpf_map__name(map))) {
+      continue;
+    }
+    // The kernel's own figure: struct bpf_map_info has none.
+    const auto text = read_file("/proc/self/fdinfo/" + std::to_string(fd));
+    if (!text.ok()) {
+      continue;
+    }
+    for (std::string_view line : split(*text, '\n')) {
+      if (line.starts_with("memlock:")) {
+        total += std::strtoull(std::string(trim(line.substr(8))).c_str(), nullptr, 10);
+      }
+    }
+  }
+  return total;
 }
 
 Result<void> Object::map_update(std::string_view map, Bytes key, Bytes value, std::uint64_t flags) {

@@ -11,6 +11,8 @@
 #include <string_view>
 #include <vector>
 
+#include "core/bpf_runtime/attach.h"
+#include "core/util/fd.h"
 #include "core/util/result.h"
 
 struct bpf_link;
@@ -31,7 +33,7 @@ class Object {
 
   const std::string& name() const noexcept { return name_; }
   bool loaded() const noexcept { return loaded_; }
-  std::size_t attached() const noexcept { return links_.size(); }
+  std::size_t attached() const noexcept { return links_.size() + link_fds_.size(); }
 
   bool has_const(std::string_view variable) const;
   // The value must have the variable's size exactly.
@@ -40,7 +42,21 @@ class Object {
   Result<void> set_autoload(std::string_view program, bool on);
   Result<void> load();
   // By the program's section.
-  Result<void> attach(std::string_view program);
+  Result<void> attach(std::string_view program) { return attach(program, AttachOptions{}); }
+  Result<void> attach(std::string_view program, const AttachOptions& options);
+
+  bool has_map(std::string_view map) const;
+  // Before load: the map is not made. Programs that use it load only where the verifier never reaches the use.
+  Result<void> leave_out_map(std::string_view map);
+  // Before load: the function, tracepoint or hook that a program of a tracing type is loaded for.
+  Result<void> set_attach_target(std::string_view program, std::string_view function);
+  // Puts a loaded program of any object into a program array; other NULL: empties the place.
+  Result<void> set_program(std::string_view map, std::uint32_t index, const Object* other, std::string_view program);
+  // Bytes of kernel memory that the maps of this object take, the shared ones left out. After load.
+  std::uint64_t map_memory() const;
+
+  // Runs an iterator program (SEC("iter/...")) once over everything.
+  Result<void> iterate(std::string_view program);
 
   // Per-CPU maps: update copies one value to all CPUs; lookup wants a buffer of value_size rounded up to 8, per
   // possible CPU.
@@ -66,6 +82,7 @@ class Object {
   std::string name_;
   bpf_object* object_;
   std::vector<bpf_link*> links_;
+  std::vector<UniqueFd> link_fds_;  // links that libbpf cannot make
   bool loaded_ = false;
 };
 

@@ -19,9 +19,9 @@
 namespace tetragon::bpf_runtime {
 
 Runtime::Runtime(RuntimeOptions options) : options_(std::move(options)) {
-  shared_[0].name = kRingMap;
-  shared_[1].name = kCpuMap;
-  shared_[2].name = kProcessMap;
+  for (std::size_t n = 0; n < kSharedMaps.size(); ++n) {
+    shared_[n].name = kSharedMaps[n];
+  }
 }
 
 Runtime::~Runtime() = default;
@@ -98,6 +98,16 @@ Result<std::unique_ptr<Object>> Runtime::open(std::string_view name, Bytes elf) 
   if (object == nullptr) {
     return explain("open BPF object " + quoted(name), {}, log, sys);
   }
+  // libbpf 1.1 does not know this section; the kernel's type is that of other uprobes.
+  for (bpf_program* program = bpf_object__next_program(object, nullptr); program != nullptr;
+       program = bpf_object__next_program(object, program)) {
+    const std::string_view section = bpf_program__section_name(program);
+    if (section.starts_with("uprobe.multi") || section.starts_with("uretprobe.multi")) {
+      bpf_program__set_type(program, BPF_PROG_TYPE_KPROBE);
+      bpf_program__set_expected_attach_type(program, static_cast<bpf_attach_type>(kAttachTypeUprobeMulti));
+      if (section.ends_with(".s")) bpf_program__set_flags(program, BPF_F_SLEEPABLE);
+    }
+  }
   return std::unique_ptr<Object>(new Object(*this, object_name, object));
 }
 
@@ -166,6 +176,49 @@ Result<int> Runtime::shared_map_fd(std::string_view map) const {
     }
   }
   return Error(Code::state, "map " + quoted(map) + " does not exist: no BPF object that declares it is loaded");
+}
+
+Result<int> Runtime::checked_shared_map(std::string_view map, std::size_t key_size,
+                                        std::optional<std::size_t> value_size) {
+  std::lock_guard lock(mutex_);
+  for (const auto& shared : shared_) {
+    if (shared.name != map || !shared.fd) {
+      continue;
+    }
+    if (shared.key_size != key_size || (value_size && shared.value_size != *value_size)) {
+      return Error(Code::invalid, "map " + quoted(map) + ", made by " + quoted(shared.made_by) + ", has keys of " +
+                                      std::to_string(shared.key_size) + " and values of " +
+                                      std::to_string(shared.value_size) +
+                                      " bytes: built with another version of the SDK");
+    }
+    return shared.fd.get();
+  }
+  return Error(Code::state, "map " + quoted(map) + " does not exist: no BPF object that declares it is loaded");
+}
+
+Result<void> Runtime::shared_map_update(std::string_view map, Bytes key, Bytes value) {
+  auto fd = checked_shared_map(map, key.size(), value.size());
+  TETRAGON_TRY(fd);
+  if (bpf_map_update_elem(*fd, key.data(), value.data(), BPF_ANY) == 0) {
+    return {};
+  }
+  // A full hash answers E2BIG, a full trie ENOSPC.
+  if (errno == E2BIG || errno == ENOSPC) {
+    return Error(Code::limit, "map " + quoted(map) + " is full", errno);
+  }
+  return errno_error("update map " + quoted(map), errno);
+}
+
+Result<void> Runtime::shared_map_delete(std::string_view map, Bytes key) {
+  auto fd = checked_shared_map(map, key.size(), std::nullopt);
+  TETRAGON_TRY(fd);
+  if (bpf_map_delete_elem(*fd, key.data()) == 0) {
+    return {};
+  }
+  if (errno == ENOENT) {
+    return Error(Code::not_found, "delete from map " + quoted(map) + ": no such key", errno);
+  }
+  return errno_error("delete from map " + quoted(map), errno);
 }
 
 Result<CpuAccount> Runtime::cpu_account() const {

@@ -45,8 +45,24 @@ struct CpuAccount {
 inline constexpr std::string_view kRingMap = "tg_ring";
 inline constexpr std::string_view kCpuMap = "tg_cpu";
 inline constexpr std::string_view kProcessMap = "execve_map";
+// Groups of processes (bpf/lib/groups.bpf.h); written by core/policy.
+inline constexpr std::string_view kGroupStateMap = "tg_groups";
+inline constexpr std::string_view kGroupPathMap = "tg_group_paths";
+inline constexpr std::string_view kGroupPrefixMap = "tg_group_prefixes";
+inline constexpr std::string_view kGroupPostfixMap = "tg_group_postfixes";
+inline constexpr std::string_view kGroupPidMap = "tg_group_pids";
+// Work space of hooks (bpf/lib/hook/scratch.bpf.h): the same for all of them.
+inline constexpr std::string_view kScratchMap = "tg_hook_scratch";
+inline constexpr std::array kSharedMaps = {kRingMap,         kCpuMap,       kProcessMap,
+                                           kGroupStateMap,   kGroupPathMap, kGroupPrefixMap,
+                                           kGroupPostfixMap, kGroupPidMap,  kScratchMap};
 constexpr bool is_shared_map(std::string_view name) {
-  return name == kRingMap || name == kCpuMap || name == kProcessMap;
+  for (const std::string_view shared : kSharedMaps) {
+    if (name == shared) {
+      return true;
+    }
+  }
+  return false;
 }
 
 // Outlives every Object it opened. open, load and attach may be called from any thread.
@@ -74,6 +90,9 @@ class Runtime {
 
   // Descriptor of a shared map; Code::state until an object that declares it was loaded. Stays the runtime's.
   Result<int> shared_map_fd(std::string_view map) const;
+  // For maps that are not per CPU. Code::limit: full. The caller gives sizes as the SDK's headers do.
+  Result<void> shared_map_update(std::string_view map, Bytes key, Bytes value);
+  Result<void> shared_map_delete(std::string_view map, Bytes key);
   Result<CpuAccount> cpu_account() const;
   // Entries in execve_map now. Walks the map: for metrics, not for hot paths.
   Result<std::uint64_t> process_map_count() const;
@@ -86,6 +105,7 @@ class Runtime {
     std::uint32_t type = 0, key_size = 0, value_size = 0;
     std::string made_by;
   };
+  Result<int> checked_shared_map(std::string_view map, std::size_t key_size, std::optional<std::size_t> value_size);
   Result<void> bind_shared_maps(Object& object);
   Result<void> keep_shared_maps(Object& object);
   void tell(const LibbpfLog& log) const;
@@ -93,7 +113,7 @@ class Runtime {
 
   RuntimeOptions options_;
   mutable std::mutex mutex_;
-  std::array<SharedMap, 3> shared_;
+  std::array<SharedMap, kSharedMaps.size()> shared_;
   std::optional<BtfChoice> btf_choice_;
   std::optional<KernelBtf> kernel_btf_;
   std::atomic<std::size_t> live_objects_{0};

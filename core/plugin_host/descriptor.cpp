@@ -5,7 +5,7 @@
 #include <set>
 #include <string>
 
-#include "bpf/shared/record.h"
+#include "bpf/shared/hook.h"
 #include "core/util/strings.h"
 
 namespace tetragon::plugin_host {
@@ -20,7 +20,11 @@ constexpr std::uint32_t kSinkSize10 = offsetof(tetragon_sink_type, write) + size
 constexpr std::uint32_t kRecordKindSize10 = offsetof(tetragon_record_kind, decode) + sizeof(void*);
 constexpr std::uint32_t kArgTypeSize10 = offsetof(tetragon_arg_type, decode) + sizeof(void*);
 constexpr std::uint32_t kElfSize10 = offsetof(tetragon_bpf_elf, elf) + sizeof(tetragon_bytes);
+// Of structs that came with 1.1.
+constexpr std::uint32_t kMemberSize11 = offsetof(tetragon_arg_member, path) + sizeof(tetragon_str);
+constexpr std::uint32_t kOperatorSize11 = offsetof(tetragon_operator, parse_value) + sizeof(void*);
 
+constexpr std::uint32_t kMostMembers = TG_HOOK_RANGES;
 constexpr std::uint32_t kLargestStruct = 64u << 10;
 constexpr std::uint32_t kMostElements = 1024;
 constexpr std::uint64_t kLongestText = 4096;
@@ -93,6 +97,26 @@ Result<void> check_elf(const std::string& where, const tetragon_bpf_elf& elf) {
   return {};
 }
 
+Result<void> check_members(const std::string& where, const tetragon_arg_type& type) {
+  TETRAGON_TRY(check_text((where + ".btf_type").c_str(), type.btf_type, false));
+  if (!TETRAGON_HAS(&type, members)) {
+    return {};
+  }
+  if (type.member_count > kMostMembers || (type.member_count > 0 && type.members == nullptr)) {
+    return bad(where + " claims " + number(type.member_count) + " members, at most " + number(kMostMembers) +
+               " can be read");
+  }
+  for (std::uint32_t n = 0; n < type.member_count; ++n) {
+    const std::string one = where + ".members[" + number(n) + "]";
+    if (type.members[n] == nullptr) {
+      return bad(one + " is NULL");
+    }
+    TETRAGON_TRY(check_size(one.c_str(), type.members[n]->struct_size, kMemberSize11));
+    TETRAGON_TRY(check_text((one + ".path").c_str(), type.members[n]->path, true));
+  }
+  return {};
+}
+
 Result<void> check_hook(const tetragon_hook_type& hook) {
   TETRAGON_TRY(check_size("hook", hook.struct_size, kHookSize10));
   TETRAGON_TRY(check_text("policy_section", hook.policy_section, false));
@@ -120,8 +144,21 @@ Result<void> check_hook(const tetragon_hook_type& hook) {
                             if (type.decode == nullptr) {
                               return bad(where + " has no decode");
                             }
-                            return check_text((where + ".btf_type").c_str(), type.btf_type, false);
+                            return check_members(where, type);
                           }));
+  if (TETRAGON_HAS(&hook, operators)) {
+    TETRAGON_TRY(check_text("more_sections", hook.more_sections, false));
+    TETRAGON_TRY(check_list("operators", hook.operators, hook.operator_count, kOperatorSize11,
+                            [](const std::string& where, const tetragon_operator& one) -> Result<void> {
+                              if (one.parse_value == nullptr) {
+                                return bad(where + " has no parse_value");
+                              }
+                              return check_text((where + ".lower").c_str(), one.lower, true);
+                            }));
+  }
+  if (TETRAGON_HAS(&hook, hook_remove) && (hook.hook_add == nullptr) != (hook.hook_remove == nullptr)) {
+    return bad("hook_add and hook_remove go together");
+  }
   return check_list("bpf_elfs", hook.bpf_elfs, hook.bpf_elf_count, kElfSize10, check_elf);
 }
 

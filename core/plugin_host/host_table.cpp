@@ -182,19 +182,139 @@ struct HostFunctions {
       if (ret_bpf == nullptr || text->empty() || raw->empty()) {
         return wrong("bpf_open", "a name, an ELF file and ret_bpf are needed");
       }
-      auto handle = self(ctx).open(*text, *raw);
+      auto handle = self(ctx).open(*text, *raw, nullptr);
       TETRAGON_TRY(handle);
       *ret_bpf = *handle;
       return {};
     });
   }
 
+  static tetragon_rc hook_open(void* ctx, tetragon_hook* hook, tetragon_str name, tetragon_bytes elf,
+                               tetragon_bpf** ret_bpf) noexcept {
+    return guarded([&]() -> Result<void> {
+      auto text = text_of("hook_open", name);
+      TETRAGON_TRY(text);
+      auto raw = bytes_of("hook_open", elf, kLargestElf);
+      TETRAGON_TRY(raw);
+      if (hook == nullptr || ret_bpf == nullptr || text->empty() || raw->empty()) {
+        return wrong("hook_open", "a hook, a name, an ELF file and ret_bpf are needed");
+      }
+      auto handle = self(ctx).open(*text, *raw, hook);
+      TETRAGON_TRY(handle);
+      *ret_bpf = *handle;
+      return {};
+    });
+  }
+
+  static tetragon_rc hook_say(void*, tetragon_hook* hook, tetragon_str key, tetragon_str value) noexcept {
+    return guarded([&]() -> Result<void> {
+      auto name = text_of("hook_say", key);
+      TETRAGON_TRY(name);
+      auto text = text_of("hook_say", value);
+      TETRAGON_TRY(text);
+      if (hook == nullptr || name->empty()) {
+        return wrong("hook_say", "a hook and a key are needed");
+      }
+      std::lock_guard lock(hook->mutex);
+      hook->said.insert_or_assign(std::string(*name), std::string(*text));
+      return {};
+    });
+  }
+
+  static tetragon_rc feature(void* ctx, tetragon_str name) noexcept {
+    return guarded([&]() -> Result<void> {
+      auto text = text_of("feature", name);
+      TETRAGON_TRY(text);
+      return self(ctx).feature(*text);
+    });
+  }
+
+  static tetragon_rc bpf_set_attach_target(void* ctx, tetragon_bpf* bpf, tetragon_str program,
+                                           tetragon_str function) noexcept {
+    return with_object(ctx, bpf, "bpf_set_attach_target", program,
+                       [&](auto& object, std::string_view name) -> Result<void> {
+                         auto target = text_of("bpf_set_attach_target", function);
+                         TETRAGON_TRY(target);
+                         return object.set_attach_target(name, *target);
+                       });
+  }
+
+  static tetragon_rc bpf_attach_to(void* ctx, tetragon_bpf* bpf, tetragon_str program,
+                                   const tetragon_attach_opts* opts) noexcept {
+    return with_object(ctx, bpf, "bpf_attach_to", program, [&](auto& object, std::string_view name) -> Result<void> {
+      auto options = attach_options(opts);
+      TETRAGON_TRY(options);
+      return object.attach(name, *options);
+    });
+  }
+
+  static tetragon_rc bpf_set_program(void* ctx, tetragon_bpf* bpf, tetragon_str map, std::uint32_t index,
+                                     tetragon_bpf* program_bpf, tetragon_str program) noexcept {
+    return with_object(ctx, bpf, "bpf_set_program", map, [&](auto& object, std::string_view name) -> Result<void> {
+      if (program_bpf == nullptr) {
+        return object.set_program(name, index, nullptr, {});
+      }
+      auto text = text_of("bpf_set_program", program);
+      TETRAGON_TRY(text);
+      auto other = self(ctx).object(program_bpf);
+      TETRAGON_TRY(other);
+      return object.set_program(name, index, other->get(), *text);
+    });
+  }
+
+  static tetragon_rc bpf_iterate(void* ctx, tetragon_bpf* bpf, tetragon_str program) noexcept {
+    return with_object(ctx, bpf, "bpf_iterate", program,
+                       [](auto& object, std::string_view name) { return object.iterate(name); });
+  }
+
+  static tetragon_rc bpf_close(void* ctx, tetragon_bpf* bpf) noexcept {
+    return guarded([&]() -> Result<void> { return self(ctx).close(bpf); });
+  }
+
+  static Result<bpf_runtime::AttachOptions> attach_options(const tetragon_attach_opts* opts) {
+    constexpr std::uint32_t kMostPlaces = 1u << 20;
+    constexpr std::uint32_t kSize11 = offsetof(tetragon_attach_opts, cookies) + sizeof(void*);
+    if (opts == nullptr || opts->struct_size < kSize11 || opts->struct_size > 4096) {
+      return wrong("bpf_attach_to", "opts is NULL or was built against another header");
+    }
+    const auto* raw = reinterpret_cast<const unsigned char*>(opts);
+    for (std::uint32_t n = sizeof(*opts); n < opts->struct_size; ++n) {
+      if (raw[n] != 0) return wrong("bpf_attach_to", "opts holds an option that this host does not know");
+    }
+    if (opts->kind > TETRAGON_ATTACH_URETPROBE_MULTI || opts->count > kMostPlaces) {
+      return wrong("bpf_attach_to", "opts.kind is not known, or opts.count absurdly large");
+    }
+    auto target = text_of("bpf_attach_to", opts->target);
+    TETRAGON_TRY(target);
+    auto path = text_of("bpf_attach_to", opts->path);
+    TETRAGON_TRY(path);
+    bpf_runtime::AttachOptions options;
+    options.kind = static_cast<bpf_runtime::AttachKind>(opts->kind);
+    options.target = *target;
+    options.path = *path;
+    options.offset = opts->offset;
+    options.ref_ctr_offset = opts->ref_ctr_offset;
+    options.cookie = opts->cookie;
+    const auto copy = [&](const std::uint64_t* from, auto& to) {
+      if (from != nullptr) to.assign(from, from + opts->count);
+    };
+    copy(opts->offsets, options.offsets);
+    copy(opts->ref_ctr_offsets, options.ref_ctr_offsets);
+    copy(opts->cookies, options.cookies);
+    for (std::uint32_t n = 0; opts->targets != nullptr && n < opts->count; ++n) {
+      auto one = text_of("bpf_attach_to", opts->targets[n]);
+      TETRAGON_TRY(one);
+      options.targets.emplace_back(*one);
+    }
+    return options;
+  }
+
   static tetragon_rc bpf_set_const(void* ctx, tetragon_bpf* bpf, tetragon_str variable, tetragon_bytes value) noexcept {
     return with_object(ctx, bpf, "bpf_set_const", variable, [&](auto& object, std::string_view name) -> Result<void> {
       auto raw = bytes_of("bpf_set_const", value, kLargestMapPart);
       TETRAGON_TRY(raw);
-      if (name == "tg_plugin_id" || name == "tg_wakeup_bytes") {
-        return wrong("bpf_set_const", "tg_plugin_id and tg_wakeup_bytes are the host's to set");
+      if (name == "tg_plugin_id" || name == "tg_wakeup_bytes" || name == "tg_hook") {
+        return wrong("bpf_set_const", "tg_plugin_id, tg_wakeup_bytes and tg_hook are the host's to set");
       }
       return object.set_const(name, *raw);
     });
@@ -212,7 +332,8 @@ struct HostFunctions {
   }
 
   static tetragon_rc bpf_load(void* ctx, tetragon_bpf* bpf) noexcept {
-    return with_object(ctx, bpf, "bpf_load", {}, [](auto& object, std::string_view) { return object.load(); });
+    return with_object(ctx, bpf, "bpf_load", {},
+                       [&](auto& object, std::string_view) { return self(ctx).load(bpf, object); });
   }
 
   static tetragon_rc bpf_attach(void* ctx, tetragon_bpf* bpf, tetragon_str program) noexcept {
@@ -294,6 +415,14 @@ HostTable::HostTable(std::string plugin_id, std::uint16_t number, const tetragon
   table_.bpf_map_lookup = HostFunctions::bpf_map_lookup;
   table_.bpf_map_delete = HostFunctions::bpf_map_delete;
   table_.last_error = HostFunctions::last_error;
+  table_.feature = HostFunctions::feature;
+  table_.hook_open = HostFunctions::hook_open;
+  table_.hook_say = HostFunctions::hook_say;
+  table_.bpf_set_attach_target = HostFunctions::bpf_set_attach_target;
+  table_.bpf_attach_to = HostFunctions::bpf_attach_to;
+  table_.bpf_set_program = HostFunctions::bpf_set_program;
+  table_.bpf_iterate = HostFunctions::bpf_iterate;
+  table_.bpf_close = HostFunctions::bpf_close;
 }
 
 HostTable::~HostTable() = default;
@@ -325,7 +454,7 @@ Result<std::shared_ptr<bpf_runtime::Object>> HostTable::object(const tetragon_bp
                                       : "the BPF handle is not one of this plugin");
 }
 
-Result<tetragon_bpf*> HostTable::open(std::string_view name, bpf_runtime::Bytes elf) {
+Result<tetragon_bpf*> HostTable::open(std::string_view name, bpf_runtime::Bytes elf, tetragon_hook* hook) {
   auto opened = runtime_.open(name, elf);
   if (!opened.ok()) {
     return std::move(opened).error();
@@ -338,8 +467,12 @@ Result<tetragon_bpf*> HostTable::open(std::string_view name, bpf_runtime::Bytes 
   if (object.has_const("tg_wakeup_bytes")) {
     TETRAGON_TRY(object.set_const("tg_wakeup_bytes", std::as_bytes(std::span(&wakeup, 1))));
   }
+  if (hook != nullptr && hook->setup.before_load) {
+    TETRAGON_TRY(hook->setup.before_load(object));
+  }
   auto handle = std::make_unique<tetragon_bpf>();
   handle->object = std::move(opened).value();
+  handle->hook = hook;
   std::lock_guard lock(mutex_);
   if (closed_) {
     return Error(Code::state, "bpf_open: the plugin was stopped");
@@ -347,8 +480,65 @@ Result<tetragon_bpf*> HostTable::open(std::string_view name, bpf_runtime::Bytes 
   if (bpf_.size() >= kMostObjects) {
     return Error(Code::limit, "bpf_open: the plugin has " + std::to_string(kMostObjects) + " BPF objects open");
   }
+  if (hook != nullptr) {
+    std::lock_guard hook_lock(hook->mutex);
+    hook->objects.push_back(handle.get());
+  }
   bpf_.push_back(std::move(handle));
   return bpf_.back().get();
+}
+
+Result<void> HostTable::load(tetragon_bpf* handle, bpf_runtime::Object& object) {
+  TETRAGON_TRY(object.load());
+  if (handle->hook != nullptr && handle->hook->setup.after_load) {
+    return handle->hook->setup.after_load(object);
+  }
+  return {};
+}
+
+Result<void> HostTable::close(tetragon_bpf* handle) {
+  std::unique_ptr<tetragon_bpf> closing;  // destroyed without the lock: detaching waits for the kernel
+  std::lock_guard lock(mutex_);
+  const auto found = std::find_if(bpf_.begin(), bpf_.end(), [&](const auto& one) { return one.get() == handle; });
+  if (found == bpf_.end()) {
+    return wrong("bpf_close", "the BPF handle is not one of this plugin");
+  }
+  if (tetragon_hook* hook = handle->hook; hook != nullptr) {
+    std::lock_guard hook_lock(hook->mutex);
+    std::erase(hook->objects, handle);
+  }
+  closing = std::move(*found);
+  bpf_.erase(found);
+  return {};
+}
+
+void HostTable::close_hook(tetragon_hook& hook) {
+  std::vector<tetragon_bpf*> objects;
+  {
+    std::lock_guard lock(hook.mutex);
+    objects = hook.objects;
+  }
+  for (auto one = objects.rbegin(); one != objects.rend(); ++one) {
+    (void)close(*one);
+  }
+}
+
+std::uint64_t HostTable::hook_memory(tetragon_hook& hook) const {
+  std::vector<std::shared_ptr<bpf_runtime::Object>> objects;
+  {
+    std::lock_guard lock(hook.mutex);
+    for (tetragon_bpf* one : hook.objects) objects.push_back(one->object);
+  }
+  std::uint64_t total = 0;
+  for (const auto& object : objects) total += object->map_memory();
+  return total;
+}
+
+Result<void> HostTable::feature(std::string_view name) const {
+  if (!services_.feature) {
+    return Error(Code::state, "feature: this host has not looked at the kernel");
+  }
+  return services_.feature(name);
 }
 
 Result<void> HostTable::emit(std::uint16_t kind, bpf_runtime::Bytes body) {

@@ -17,12 +17,14 @@
 
 #include "core/bpf_runtime/runtime.h"
 #include "core/plugin_host/counters.h"
+#include "core/plugin_host/hook.h"
 #include "core/plugin_host/services.h"
 #include "core/util/result.h"
 
 // The handle of abi.h.
 struct tetragon_bpf {
   std::shared_ptr<tetragon::bpf_runtime::Object> object;
+  tetragon_hook* hook = nullptr;  // whose object it is; none: the plugin's own
 };
 
 namespace tetragon::plugin_host {
@@ -47,6 +49,10 @@ class HostTable {
   void allow_emit(bool allowed) noexcept { may_emit_.store(allowed, std::memory_order_release); }
   // After the plugin's stop: detaches and closes what it opened; opening again is refused.
   void close_bpf();
+  // Detaches and closes what was opened for a hook.
+  void close_hook(tetragon_hook& hook);
+  // Kernel memory of the maps of a hook's objects.
+  std::uint64_t hook_memory(tetragon_hook& hook) const;
   std::size_t open_bpf_objects() const;
 
   // Around each call into the plugin: forgets texts of earlier calls, then turns an answer into a Result.
@@ -56,7 +62,10 @@ class HostTable {
  private:
   friend struct HostFunctions;
   Result<std::shared_ptr<bpf_runtime::Object>> object(const tetragon_bpf* handle) const;
-  Result<tetragon_bpf*> open(std::string_view name, bpf_runtime::Bytes elf);
+  Result<tetragon_bpf*> open(std::string_view name, bpf_runtime::Bytes elf, tetragon_hook* hook);
+  Result<void> load(tetragon_bpf* handle, bpf_runtime::Object& object);
+  Result<void> close(tetragon_bpf* handle);
+  Result<void> feature(std::string_view name) const;
   Result<void> emit(std::uint16_t kind, bpf_runtime::Bytes body);
   Result<std::string_view> config(std::string_view option);
 

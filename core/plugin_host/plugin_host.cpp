@@ -324,6 +324,86 @@ std::vector<HookEntry> PluginHost::hooks() const {
   return list;
 }
 
+std::uint16_t PluginHost::serves(std::string_view section) const {
+  for (const HookEntry& entry : hooks()) {
+    const tetragon_hook_type& type = *entry.type;
+    if (!TETRAGON_HAS(&type, hook_add) || type.hook_add == nullptr) {
+      continue;
+    }
+    const std::string_view own(type.policy_section.data == nullptr ? "" : type.policy_section.data,
+                               type.policy_section.size);
+    std::string_view more;
+    if (TETRAGON_HAS(&type, more_sections) && type.more_sections.data != nullptr) {
+      more = {type.more_sections.data, type.more_sections.size};
+    }
+    const auto others = split(more, ',');
+    if (!own.empty() && (own == section || std::find(others.begin(), others.end(), section) != others.end())) {
+      return entry.plugin;
+    }
+  }
+  return 0;
+}
+
+Result<std::unique_ptr<AttachedHook>> PluginHost::add_hook(std::uint16_t plugin, HookSetup setup,
+                                                           const tetragon_hook_request& request) {
+  Loaded* entry = running(plugin);
+  if (entry == nullptr || entry->plugin->hook == nullptr || !TETRAGON_HAS(entry->plugin->hook, hook_add) ||
+      entry->plugin->hook->hook_add == nullptr) {
+    return Error(Code::state, "plugin number " + std::to_string(plugin) + " serves no section of policies");
+  }
+  std::unique_ptr<AttachedHook> added(new AttachedHook());
+  added->hook_ = std::make_unique<tetragon_hook>();
+  added->hook_->setup = std::move(setup);
+  added->table_ = entry->table.get();
+  added->plugin_ = plugin;
+  void* state = nullptr;
+  auto result = call(*entry->table, "hook_add", [&] {
+    return entry->plugin->hook->hook_add(entry->instance, added->hook_.get(), &request, &state);
+  });
+  if (!result.ok()) {
+    return std::move(result).error();  // the destructor closes what was opened
+  }
+  added->type_ = entry->plugin->hook;
+  added->instance_ = entry->instance;
+  added->state_ = state;
+  return added;
+}
+
+AttachedHook::~AttachedHook() {
+  if (hook_ == nullptr) {
+    return;
+  }
+  table_->close_hook(*hook_);
+  if (type_ != nullptr && type_->hook_remove != nullptr) {
+    (void)call(*table_, "hook_remove", [&] {
+      type_->hook_remove(instance_, hook_.get(), state_);
+      return TETRAGON_OK;
+    });
+    table_->close_hook(*hook_);  // what the plugin opened meanwhile
+  }
+}
+
+std::map<std::string, std::string> AttachedHook::said() const {
+  std::lock_guard lock(hook_->mutex);
+  return hook_->said;
+}
+
+std::uint64_t AttachedHook::kernel_memory() const {
+  return table_->hook_memory(*hook_);
+}
+
+Result<void> PluginHost::refresh() {
+  for (const auto& entry : entries_) {
+    const tetragon_hook_type* type = entry->plugin == nullptr ? nullptr : entry->plugin->hook;
+    if (!entry->runs.load(std::memory_order_acquire) || type == nullptr || !TETRAGON_HAS(type, refresh) ||
+        type->refresh == nullptr) {
+      continue;
+    }
+    TETRAGON_TRY(call(*entry->table, "refresh", [&] { return type->refresh(entry->instance); }));
+  }
+  return {};
+}
+
 std::vector<ActionEntry> PluginHost::actions() const {
   std::vector<ActionEntry> list;
   for (const auto& entry : entries_) {

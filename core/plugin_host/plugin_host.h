@@ -16,6 +16,7 @@
 
 #include "core/bpf_runtime/runtime.h"
 #include "core/plugin_host/counters.h"
+#include "core/plugin_host/hook.h"
 #include "core/plugin_host/kind.h"
 #include "core/plugin_host/services.h"
 #include "core/util/result.h"
@@ -24,6 +25,7 @@ namespace tetragon::plugin_host {
 
 struct EmitStream;
 struct FileRules;
+class HostTable;
 
 enum class Status { loaded, started, stopped, refused, failed };
 std::string_view to_string(Status status) noexcept;
@@ -55,6 +57,29 @@ struct SinkEntry {
   const tetragon_sink_type* type;
 };
 
+// A hook that is attached. Belongs to the policy that asked for it; goes before the plugin host does.
+class AttachedHook {
+ public:
+  AttachedHook(const AttachedHook&) = delete;
+  AttachedHook& operator=(const AttachedHook&) = delete;
+  ~AttachedHook();  // detaches
+
+  // What the plugin said of it: {"backend", "fentry: ..."}.
+  std::map<std::string, std::string> said() const;
+  std::uint64_t kernel_memory() const;
+  std::uint16_t plugin() const noexcept { return plugin_; }
+
+ private:
+  friend class PluginHost;
+  AttachedHook() = default;
+  std::uint16_t plugin_ = 0;
+  HostTable* table_ = nullptr;
+  const tetragon_hook_type* type_ = nullptr;
+  void* instance_ = nullptr;
+  void* state_ = nullptr;
+  std::unique_ptr<tetragon_hook> hook_;
+};
+
 class PluginHost {
  public:
   // runtime outlives the host.
@@ -82,6 +107,14 @@ class PluginHost {
     }
     return decoders_[plugin][kind];
   }
+
+  // The running plugin that serves a section of policies; 0: none.
+  std::uint16_t serves(std::string_view section) const;
+  // From one thread at a time. Failed: nothing of it is left.
+  Result<std::unique_ptr<AttachedHook>> add_hook(std::uint16_t plugin, HookSetup setup,
+                                                 const tetragon_hook_request& request);
+  // The group maps changed: every plugin that keeps identities looks at the running processes again.
+  Result<void> refresh();
 
   // Of plugins that run. Who calls execute or write has ended its threads before stop_all.
   std::vector<HookEntry> hooks() const;

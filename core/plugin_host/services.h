@@ -11,6 +11,8 @@
 #include <string>
 #include <string_view>
 
+#include "core/util/result.h"
+
 namespace tetragon::plugin_host {
 
 struct Services {
@@ -20,6 +22,8 @@ struct Services {
   std::function<std::optional<std::string>(std::string_view option)> config;
   // A whole record (struct tg_record and body, 8-byte aligned), as from the ring buffer; false: the queue is full.
   std::function<bool(std::span<const std::byte> record)> emit;
+  // Ok, or why this kernel does not have the feature.
+  std::function<Result<void>(std::string_view name)> feature;
 };
 
 }  // namespace tetragon::plugin_host
