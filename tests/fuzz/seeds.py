@@ -140,12 +140,45 @@ def json() -> list:
             bytes([1]) + field(2, b"") + field(8, varint_field(1, (1 << 64) - 1))]
 
 
+def program(*sections) -> bytes:
+    """64-bit program: code at 0x400000, data at 0x600000, then the sections (name, type, link, entry size, bytes)."""
+    head = b"\177ELF\2\1\1" + b"\0" * 9 + struct.pack("<HHIQQ", 2, 62, 1, 0x400100, 64)
+    loads = b"".join(struct.pack("<IIQQQQQQ", 1, flags, offset, address, address, 256, 256, 256)
+                     for flags, offset, address in ((5, 0, 0x400000), (6, 256, 0x600000)))
+    names = b"\0" + b"".join(name + b"\0" for name, *_ in sections) + b".shstrtab\0"
+    table, body, at = b"\0" * 64, b"", 512
+    for name, kind, link, entry, content in (*sections, (b".shstrtab", 3, 0, 0, names)):
+        table += struct.pack("<IIQQQQIIQQ", names.index(name + b"\0"), kind, 0, 0x400000, at + len(body), len(content),
+                             link, 0, 1, entry)
+        body += content
+    count = len(sections) + 2
+    head += struct.pack("<QIHHHHHH", at + len(body), 0, 64, 56, 2, 64, count, count - 1)
+    return (head + loads).ljust(at, b"\x90") + body + table
+
+
+def elf() -> list:
+    def note(owner: bytes, kind: int, content: bytes) -> bytes:
+        owner += b"\0"
+        pad = lambda part: part + b"\0" * (-len(part) % 4)
+        return struct.pack("<III", len(owner), len(content), kind) + pad(owner) + pad(content)
+
+    probe = struct.pack("<QQQ", 0x400010, 0x400000, 0x600010) + b"web\0start\0" + b"8@%rdi -4@-4(%rbp) 4@$5 8@x(%rip)\0"
+    symbols = b"\0" * 24 + struct.pack("<IBBHQQ", 1, 0x12, 0, 1, 0x400020, 16) + struct.pack("<IBBHQQ", 6, 0x11, 0, 1, 0x600020, 8)
+    go = struct.pack("<IBBBBQQQQQQQQ", 0xFFFFFFF1, 0, 0, 1, 8, 1, 0, 0x400010, 72, 0, 0, 0, 77)
+    go += b"main\0" + struct.pack("<III", 0, 12, 16) + struct.pack("<Ii", 0, 0)
+    files = [program((b".symtab", 2, 2, 24, symbols), (b".strtab", 3, 0, 0, b"\0main\0x\0")),
+             program((b".note.stapsdt", 7, 0, 0, note(b"stapsdt", 3, probe)), (b".note.id", 7, 0, 0, note(b"GNU", 3, b"i" * 20))),
+             program((b".gopclntab", 1, 0, 0, go))]
+    out = [b"\0" + one for one in files] + [b"\1" + go]
+    return out + [b"\2-4@%edi 8@-16(%rbp) 8@(%rax,%rbx,8) 8@a+8(%rip)", b"\3-4@[sp, 60] 8@x0 4@5 8@[x0, x1, lsl 3]"]
+
+
 def main() -> int:
     if len(sys.argv) != 2:
         print(__doc__, file=sys.stderr)
         return 2
     seeds = {"process_decode": process_decode(), "recording": recordings(), "config": config(), "filter": filters(),
-             "field_filter": field_filters(), "json": json()}
+             "field_filter": field_filters(), "json": json(), "elf": elf()}
     for name, inputs in seeds.items():
         folder = Path(sys.argv[1]) / name
         folder.mkdir(parents=True, exist_ok=True)
