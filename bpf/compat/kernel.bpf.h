@@ -28,6 +28,14 @@ extern void *bpf_rdonly_cast(void *obj, __u32 btf_id) __attribute__((section(".k
 /* task_struct.state, signal flags and the like that no header exports. */
 #define TG_SIGNAL_GROUP_EXIT 0x4 /* include/linux/sched/signal.h; the same since 2.6 */
 
+/* load_info is private to kernel/module, and missing without CONFIG_MODULES: ask with bpf_core_type_exists. The members
+ * are the same since 5.0 (81a0abd9f213). Stays. */
+struct load_info___module {
+	const char *name;
+	struct module *mod;
+	_Bool sig_ok;
+} __attribute__((preserve_access_index));
+
 /* sched_process_exit passes `group_dead` since 6.16 (2fbdb6d8e03b). User space asks BTF and sets a constant. */
 
 #endif
