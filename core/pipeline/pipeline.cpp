@@ -19,8 +19,17 @@ constexpr uint32_t kMaxKinds = 4096;
 }  // namespace
 
 Pipeline::Pipeline(process::TrackerOptions options, bus::Bus& bus)
-    : tracker_(std::move(options)), bus_(bus), batch_(std::make_shared<event::EventBatch>()) {
+    : arg_context_{.host_user_ns = options.host_namespaces[TETRAGON_NS_USER]},
+      tracker_(std::move(options)),
+      bus_(bus),
+      batch_(std::make_shared<event::EventBatch>()) {
   tracker_.set_batch(batch_.get());
+  hooks_.set_find_type([this](std::string_view name) -> const tetragon_arg_type* {
+    for (const tetragon_arg_type* type : arg_types_) {
+      if (std::string_view(type->name.data, type->name.size) == name) return type;
+    }
+    return nullptr;
+  });
   out_.struct_size = sizeof(out_);
   out_.ctx = this;
   out_.process_exec = [](void* ctx, const tetragon_process_exec* exec) {
@@ -30,13 +39,17 @@ Pipeline::Pipeline(process::TrackerOptions options, bus::Bus& bus)
     static_cast<Pipeline*>(ctx)->tracker_.on_clone(*clone);
   };
   out_.process_exit = [](void* ctx, const tetragon_process_exit* exit) {
-    static_cast<Pipeline*>(ctx)->tracker_.on_exit(*exit);
+    auto* self = static_cast<Pipeline*>(ctx);
+    self->calls_.end_process(exit->process.pid);
+    self->tracker_.on_exit(*exit);
   };
   out_.data = [](void* ctx, const tetragon_data* data) { static_cast<Pipeline*>(ctx)->tracker_.on_data(*data); };
   out_.event = [](void* ctx, const tetragon_event* event) {
     auto* self = static_cast<Pipeline*>(ctx);
     self->tracker_.on_event(self->current_->plugin, *event);
   };
+  out_.hook = [](void* ctx, const tetragon_hook_event* event) { static_cast<Pipeline*>(ctx)->on_hook(*event); };
+  out_.loader = [](void* ctx, const tetragon_loader_event* event) { static_cast<Pipeline*>(ctx)->on_loader(*event); };
 }
 
 void Pipeline::add_decoder(uint32_t number, std::string plugin, const tetragon_record_kind& kind) {
@@ -86,6 +99,10 @@ void Pipeline::on_record(const void* record, size_t size) {
 }
 
 void Pipeline::decode(const void* record, size_t size, const tg_record& head) {
+  if (head.plugin == 0) {
+    if (!on_definition(record, size, head)) ++accounting_.undecodable;
+    return;
+  }
   Decoder* decoder = nullptr;
   if (head.plugin < decoders_.size() && head.kind < decoders_[head.plugin].size()) {
     decoder = &decoders_[head.plugin][head.kind];
@@ -96,7 +113,8 @@ void Pipeline::decode(const void* record, size_t size, const tg_record& head) {
   }
   ++decoder->records;
   current_ = decoder;
-  if (size < decoder->min_size || decoder->decode(record, size, &out_) != TETRAGON_OK) {
+  refused_ = false;
+  if (size < decoder->min_size || decoder->decode(record, size, &out_) != TETRAGON_OK || refused_) {
     ++decoder->bad;
     ++accounting_.undecodable;
   }
@@ -119,6 +137,7 @@ void Pipeline::flush() {
   tracker_.tick(std::max(last_time_ns_, uint64_t{1}));
   notice_missing(accounting_.missing);
   publish();
+  if (!detached_.empty()) forget_detached();
 }
 
 void Pipeline::publish() {
@@ -140,6 +159,7 @@ void Pipeline::tick(uint64_t kernel_lost) {
 
 Result<void> Pipeline::finish() {
   std::lock_guard lock(mutex_);
+  calls_.clear();
   tracker_.finish(last_time_ns_);
   flush();
   if (recording_ == nullptr) return {};

@@ -13,6 +13,9 @@
 
 #include "bpf/shared/record.h"
 #include "core/bus/bus.h"
+#include "core/hook/args.h"
+#include "core/hook/merge.h"
+#include "core/hook/table.h"
 #include "core/pipeline/recording.h"
 #include "core/process/tracker.h"
 #include "sdk/include/tetragon/abi.h"
@@ -39,6 +42,17 @@ struct Accounting {
   uint64_t recorded = 0;     // records written to --record
 };
 
+// What became of the records of policies' hooks.
+struct HookStats {
+  uint64_t records = 0;
+  uint64_t events = 0;        // handed to the process cache
+  uint64_t unknown = 0;       // of a hook that is not defined (any more)
+  uint64_t undecodable = 0;   // of a phase, an instance or a value that is not what the hook has
+  uint64_t data_missing = 0;  // values whose pieces were not there (any more)
+  size_t hooks = 0;           // defined now
+  hook::MergeStats calls;
+};
+
 // Record -> decode -> process cache -> bus. All work is done under one lock by whoever brings records: the reader
 // thread (a whole drain at a time) or a plugin's scan.
 class Pipeline {
@@ -47,7 +61,15 @@ class Pipeline {
 
   // Before the first record. `number` is the plugin's run-time number.
   void add_decoder(uint32_t number, std::string plugin, const tetragon_record_kind& kind);
+  // Before the first hook is defined: definitions are part of the recording.
   void set_recording(RecordingWriter writer) { recording_ = std::make_unique<RecordingWriter>(std::move(writer)); }
+  // Argument types of plugins, which must stay loaded; before the first hook that uses one.
+  void add_arg_type(const tetragon_arg_type& type);
+
+  // Before the hook is attached; replaces what had the same number.
+  Result<void> define_hook(const hook::HookInfo& info);
+  // After the hook was detached. Records of it may still lie in the ring: the definition goes some time later.
+  void forget_hook(uint32_t id);
 
   // Holds the pipeline for one drain; publishes what came of it when it goes.
   class Drain {
@@ -75,6 +97,7 @@ class Pipeline {
   Result<void> finish();
 
   Accounting accounting() const;
+  HookStats hook_stats() const;
   std::vector<Decoder> decoders() const;
   process::TrackerStats tracker_stats() const;
   process::CacheStats cache_stats() const;
@@ -98,7 +121,18 @@ class Pipeline {
   void flush();
   void publish();
 
+  // hooks.cpp
+  void on_hook(const tetragon_hook_event& event);
+  void on_loader(const tetragon_loader_event& event);
+  bool join_pieces(hook::Record& record);
+  bool send_hook(const hook::Hook& hook, const hook::Record& record);
+  bool on_definition(const void* record, size_t size, const tg_record& head);
+  void record_definition(uint16_t kind, std::string_view body);
+  void forget_now(uint32_t id);
+  void forget_detached();
+
   mutable std::mutex mutex_;
+  const hook::ArgContext arg_context_;
   process::Tracker tracker_;
   bus::Bus& bus_;
   std::unique_ptr<RecordingWriter> recording_;
@@ -107,6 +141,21 @@ class Pipeline {
   tetragon_event_out out_{};
   std::shared_ptr<event::EventBatch> batch_;
   std::vector<CpuSequence> cpus_;
+  struct Detached {
+    uint32_t hook = 0;
+    uint64_t since_ns = 0;  // CLOCK_BOOTTIME
+    uint32_t flushes = 0;   // drains that came to their end since
+  };
+
+  hook::HookTable hooks_;
+  hook::Merger calls_;
+  std::vector<const tetragon_arg_type*> arg_types_;
+  std::vector<Detached> detached_;
+  HookStats hook_stats_;
+  std::string hook_body_;                               // reused
+  std::array<std::string, TG_HOOK_SLOTS> hook_pieces_;  // values that came in pieces
+  bool refused_ = false;                                // the record being decoded is not what its hook has
+
   uint64_t reported_missing_ = 0;
   uint64_t last_time_ns_ = 0;
   Accounting accounting_;

@@ -314,6 +314,16 @@ PluginHost::Loaded* PluginHost::running(std::uint16_t plugin) const {
   return nullptr;
 }
 
+std::vector<const tetragon_arg_type*> PluginHost::arg_types() const {
+  std::vector<const tetragon_arg_type*> list;
+  for (const auto& entry : entries_) {
+    if (entry->info.number == 0 || entry->plugin->hook == nullptr) continue;
+    const tetragon_hook_type& hook = *entry->plugin->hook;
+    for (std::uint32_t i = 0; i < hook.arg_type_count; ++i) list.push_back(hook.arg_types[i]);
+  }
+  return list;
+}
+
 std::vector<HookEntry> PluginHost::hooks() const {
   std::vector<HookEntry> list;
   for (const auto& entry : entries_) {

@@ -116,6 +116,8 @@ class PluginHost {
   // The group maps changed: every plugin that keeps identities looks at the running processes again.
   Result<void> refresh();
 
+  // Argument types of all loaded plugins, running or not: replays decode with them too.
+  std::vector<const tetragon_arg_type*> arg_types() const;
   // Of plugins that run. Who calls execute or write has ended its threads before stop_all.
   std::vector<HookEntry> hooks() const;
   std::vector<ActionEntry> actions() const;

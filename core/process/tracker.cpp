@@ -282,6 +282,22 @@ void Tracker::on_event(std::string_view plugin, const tetragon_event& source) {
   send(std::move(event), key, /* ends_process= */ false, source.time_ns);
 }
 
+void Tracker::on_hook(const HookEvent& source) {
+  ++stats_.others;
+  ProcessKey key = source.process;
+  if (!key.known()) {
+    if (const Entry* entry = cache_.current(key.pid); entry != nullptr) key = entry->key;
+  }
+  Event event;
+  event.type = source.type;
+  // By contract a loader event has no time.
+  event.time_ns = source.type == Type::process_loader ? 0 : unix_ns(source.time_ns);
+  event.tid = source.tid;
+  event.body = store(source.body);
+  event.policy_name = {event.body.offset + source.policy_offset, source.policy_size};
+  send(std::move(event), key, /* ends_process= */ false, source.time_ns);
+}
+
 void Tracker::end_process(const ProcessKey& key, uint64_t now_ns) {
   if (key.known()) cache_.release(key, now_ns);
 }
@@ -296,9 +312,21 @@ ProcessRef Tracker::unknown_process(uint32_t pid, uint64_t start_time_ns) const 
   return event::Process::make(fields);
 }
 
+bool Tracker::wants_ancestors(Type type) const noexcept {
+  switch (type) {
+    case Type::process_plugin: return options_.ancestors_plugin;
+    case Type::process_kprobe: return options_.ancestors_kprobe;
+    case Type::process_tracepoint: return options_.ancestors_tracepoint;
+    case Type::process_uprobe: return options_.ancestors_uprobe;
+    case Type::process_usdt: return options_.ancestors_usdt;
+    case Type::process_lsm: return options_.ancestors_lsm;
+    case Type::process_loader: return options_.ancestors_loader;
+    default: return options_.ancestors_base;
+  }
+}
+
 void Tracker::attach_ancestors(Event& event) {
-  const bool wanted = event.type == Type::process_plugin ? options_.ancestors_plugin : options_.ancestors_base;
-  if (!wanted || event.process->pid() <= 2 || event.parent == nullptr) return;
+  if (!wants_ancestors(event.type) || event.process->pid() <= 2 || event.parent == nullptr) return;
   constexpr size_t kMaxDepth = 1024;  // a loop of keys cannot happen; a bound costs nothing
   event.ancestors.offset = static_cast<uint32_t>(batch_->ancestors.size());
   const event::Process* at = event.parent.get();
@@ -369,7 +397,9 @@ void Tracker::tick(uint64_t now_ns) {
       if (!arrived && !give_up) return false;
       if (!complete(waiting.event, waiting.process, give_up)) return false;
       if (!give_up) ++stats_.resolved;
+      const Slice old = waiting.event.body;
       waiting.event.body = store(waiting.body);
+      waiting.event.policy_name.offset += waiting.event.body.offset - old.offset;  // it lies inside the body
       waiting.event.process_extra = store(waiting.extra);
       if (waiting.ends_process) end_process(waiting.process, now_ns);
       append(std::move(waiting.event));

@@ -29,6 +29,8 @@ struct TrackerOptions {
   std::vector<std::string> environment_names;  // empty: all
   bool ancestors_base = false;                 // exec and exit
   bool ancestors_plugin = false;               // process_plugin, with the base types
+  bool ancestors_kprobe = false, ancestors_tracepoint = false, ancestors_uprobe = false, ancestors_usdt = false,
+       ancestors_lsm = false, ancestors_loader = false;
   Namespaces host_namespaces{};
   int64_t boot_to_unix_ns = 0;
   // Name of a uid; empty function: user.name stays away. Only asked for processes in the host's user namespace.
@@ -36,6 +38,16 @@ struct TrackerOptions {
   // Rewrite secrets before anything is stored; may be empty.
   std::function<void(std::string_view binary, std::string& arguments)> redact_arguments;
   std::function<void(std::string_view binary, std::string& key_value)> redact_environment;
+};
+
+// An event of a policy's hook or of the loader, but for its processes.
+struct HookEvent {
+  event::Type type = event::Type::undefined;
+  ProcessKey process;  // start_ns 0: the current image of the pid
+  uint32_t tid = 0;
+  uint64_t time_ns = 0;                         // CLOCK_BOOTTIME
+  std::string_view body;                        // wire fields of the message
+  uint32_t policy_offset = 0, policy_size = 0;  // of the policy's name in the body
 };
 
 struct TrackerStats {
@@ -60,6 +72,7 @@ class Tracker {
   void on_exit(const tetragon_process_exit& exit);
   void on_data(const tetragon_data& data) { data_.add(data); }
   void on_event(std::string_view plugin, const tetragon_event& event);
+  void on_hook(const HookEvent& event);
 
   // To be called after each batch of records: sends what waited long enough, forgets what is over.
   void tick(uint64_t now_ns);
@@ -69,6 +82,7 @@ class Tracker {
   Cache& cache() noexcept { return cache_; }
   const Cache& cache() const noexcept { return cache_; }
   const DataStore& data() const noexcept { return data_; }
+  DataStore& data() noexcept { return data_; }
   TrackerStats stats() const noexcept;
   void set_boot_to_unix_ns(int64_t offset) noexcept { options_.boot_to_unix_ns = offset; }
 
@@ -93,6 +107,7 @@ class Tracker {
   // Completes and appends, or makes it wait. `parent` not known(): the event has none.
   void send(event::Event event, const ProcessKey& process, bool ends_process, uint64_t now_ns);
   bool complete(event::Event& event, const ProcessKey& key, bool give_up);
+  bool wants_ancestors(event::Type type) const noexcept;
   void attach_ancestors(event::Event& event);
   void append(event::Event&& event) { batch_->events.push_back(std::move(event)); }
   event::Slice store(std::string_view bytes);

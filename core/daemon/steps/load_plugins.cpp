@@ -46,6 +46,7 @@ void add_decoders(State& state) {
       if (found != nullptr) state.pipeline->add_decoder(plugin.number, plugin.id, *found);
     }
   }
+  for (const tetragon_arg_type* type : state.plugins->arg_types()) state.pipeline->add_arg_type(*type);
 }
 
 Result<void> start_recording(State& state) {

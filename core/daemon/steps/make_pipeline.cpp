@@ -24,6 +24,12 @@ Result<void> make_pipeline(State& state) {
   options.environment_names = config.get_list("filter-environment-variables");
   options.ancestors_base = config.has_ancestors("base");
   options.ancestors_plugin = options.ancestors_base;
+  options.ancestors_kprobe = config.has_ancestors("kprobe");
+  options.ancestors_tracepoint = config.has_ancestors("tracepoint");
+  options.ancestors_uprobe = config.has_ancestors("uprobe");
+  options.ancestors_usdt = config.has_ancestors("usdt");
+  options.ancestors_lsm = config.has_ancestors("lsm");
+  options.ancestors_loader = config.has_ancestors("loader");
   options.host_namespaces = state.host_namespaces;
   options.boot_to_unix_ns = state.boot_to_unix_ns;
   if (config.get_string("username-metadata") == "unix") {

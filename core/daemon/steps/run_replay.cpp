@@ -13,6 +13,7 @@
 namespace tetragon::daemon {
 namespace {
 
+constexpr uint16_t kNobody = UINT16_MAX;  // a plugin number that no plugin has; 0 stands for definitions of hooks
 constexpr size_t kDrainRecords = 1024;  // as many as a busy reader takes at once
 
 // Numbers of plugins differ from run to run; names do not.
@@ -22,7 +23,7 @@ Result<std::vector<uint16_t>> map_plugins(const State& state, const pipeline::Re
   std::vector<uint16_t> map;
   for (const auto& plugin : head.plugins) {
     if (plugin.number > UINT16_MAX) return Error(Code::invalid, "replay: a plugin number is out of range");
-    if (map.size() <= plugin.number) map.resize(plugin.number + 1);
+    if (map.size() <= plugin.number) map.resize(plugin.number + 1, kNobody);
     const auto found = numbers.find(plugin.id);
     if (found == numbers.end()) {
       log::warn("replay: the recording has records of a plugin that is not installed; they are skipped",
@@ -44,7 +45,7 @@ Result<void> feed(State& state, pipeline::RecordingReader& reader, const std::ve
       if (record->empty()) return {};
       std::memcpy(buffer.data(), record->data(), record->size());
       auto* head = reinterpret_cast<tg_record*>(buffer.data());
-      head->plugin = head->plugin < plugins.size() ? plugins[head->plugin] : 0;
+      if (head->plugin != 0) head->plugin = head->plugin < plugins.size() ? plugins[head->plugin] : kNobody;
       drain.record(buffer.data(), record->size());
     }
   }

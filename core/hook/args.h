@@ -1,0 +1,33 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+// Values as the kernel side read them (bpf/shared/hook_args.h) -> tetragon.KprobeArgument. Pure; any bytes may come in.
+
+#include <string>
+#include <string_view>
+
+#include "core/hook/arg_type.h"
+#include "core/hook/record.h"
+
+namespace tetragon::hook {
+
+struct ArgContext {
+  uint32_t host_user_ns = 0;  // inode number of the host's user namespace
+};
+
+// Appends the content of one KprobeArgument. A value that could not be read becomes an error_arg that says so. False,
+// with `out` as before: the bytes are not what this type looks like. `type` is no plugin's.
+bool append_argument(ArgType type, const Value& value, std::string_view label, const ArgContext& context,
+                     std::string& out);
+
+// The same for a type that a plugin registered.
+bool append_plugin_argument(const tetragon_arg_type& type, const Value& value, std::string_view label,
+                            std::string& out);
+
+// For a value that the record should have and has not.
+void append_missing_argument(std::string_view label, std::string& out);
+
+// "-rw-r--r--" of an i_mode.
+void append_permission(std::string& out, uint16_t mode);
+
+}  // namespace tetragon::hook

@@ -1,0 +1,128 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "core/hook/body.h"
+
+#include <string_view>
+
+#include "core/event/wire.h"
+#include "core/hook/fields.h"
+
+namespace tetragon::hook {
+namespace {
+
+using event::Type;
+using event::WireWriter;
+
+class Body {
+ public:
+  Body(const Hook& hook, const Record& record, const ArgContext& context, std::string& out)
+      : hook_(hook),
+        record_(record),
+        context_(context),
+        numbers_(*event_fields(hook.type)),
+        writer_(out),
+        begin_(out.size()) {}
+
+  bool write(PolicyName& ret_policy) {
+    const Hook::Fields& place = hook_.instances[record_.instance];
+    writer_.raw(place.head);
+    switch (hook_.type) {
+      case Type::process_kprobe:
+        if (!args() || !returned()) return false;
+        action();
+        policy(ret_policy);
+        writer_.raw(hook_.message_field);
+        writer_.raw(hook_.tag_fields);
+        return data();
+      case Type::process_tracepoint:
+        if (!args()) return false;
+        policy(ret_policy);
+        action();
+        writer_.raw(hook_.message_field);
+        writer_.raw(hook_.tag_fields);
+        return true;
+      case Type::process_lsm:
+        policy(ret_policy);
+        writer_.raw(hook_.message_field);
+        if (!args()) return false;
+        action();
+        writer_.raw(hook_.tag_fields);
+        return true;
+      default:  // process_uprobe, process_usdt
+        policy(ret_policy);
+        writer_.raw(hook_.message_field);
+        if (!args() || !returned()) return false;
+        writer_.raw(hook_.tag_fields);
+        writer_.raw(place.tail);
+        action();
+        return data();
+    }
+  }
+
+ private:
+  bool argument(uint32_t field, uint8_t slot, std::string_view label) {
+    const Hook::Slot& of = hook_.slots[slot];
+    const Value& value = record_.values[slot];
+    const size_t message = writer_.begin(field);
+    bool good = true;
+    if (!value.present) {
+      append_missing_argument(label, writer_.out());
+    } else if (of.plugin_type != nullptr) {
+      good = append_plugin_argument(*of.plugin_type, value, label, writer_.out());
+    } else {
+      good = append_argument(of.type, value, label, context_, writer_.out());
+    }
+    writer_.end(message);
+    return good;
+  }
+  bool list(uint32_t field, const std::array<uint8_t, TG_HOOK_SLOTS>& order, uint8_t count) {
+    for (uint8_t i = 0; i < count; ++i) {
+      if (!argument(field, order[i], hook_.slots[order[i]].label)) return false;
+    }
+    return true;
+  }
+  bool args() { return list(numbers_.args, hook_.args, hook_.arg_count); }
+  bool data() { return list(numbers_.data, hook_.data, hook_.data_count); }
+  bool returned() {
+    if (!hook_.has_return) return true;
+    const std::string& label = hook_.slots[TG_HOOK_RETURN_SLOT].label;
+    if (hook_.type == Type::process_kprobe) return argument(kKprobeReturn, TG_HOOK_RETURN_SLOT, label);
+    // The other messages have no field of their own for it: it is the last argument, and says what it is.
+    return argument(numbers_.args, TG_HOOK_RETURN_SLOT, label.empty() ? std::string_view("return") : label);
+  }
+  void action() { writer_.enumeration(numbers_.action, kActionPost); }
+  void policy(PolicyName& ret_policy) {
+    const size_t size = hook_.policy_field.size() - hook_.policy_offset;
+    ret_policy = {static_cast<uint32_t>(writer_.out().size() - begin_) + hook_.policy_offset,
+                  static_cast<uint32_t>(size)};
+    writer_.raw(hook_.policy_field);
+  }
+
+  const Hook& hook_;
+  const Record& record_;
+  const ArgContext& context_;
+  const EventFields& numbers_;
+  WireWriter writer_;
+  size_t begin_;
+};
+
+}  // namespace
+
+bool append_body(const Hook& hook, const Record& record, const ArgContext& context, std::string& out,
+                 PolicyName& ret_policy) {
+  if (record.instance >= hook.instances.size()) return false;
+  const size_t before = out.size();
+  if (Body(hook, record, context, out).write(ret_policy)) return true;
+  out.resize(before);
+  return false;
+}
+
+void append_loader_body(const tetragon_loader_event& event, std::string& out) {
+  WireWriter writer(out);
+  if (event.path.data != nullptr) writer.str(kLoaderPath, {event.path.data, static_cast<size_t>(event.path.size)});
+  if (event.build_id.data != nullptr) {
+    writer.bytes(kLoaderBuildId,
+                 {static_cast<const char*>(event.build_id.data), static_cast<size_t>(event.build_id.size)});
+  }
+}
+
+}  // namespace tetragon::hook
