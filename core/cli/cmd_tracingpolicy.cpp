@@ -184,7 +184,8 @@ Command tracingpolicy_command() {
                     .argument_words = {"enforce", "monitor"},
                     .options = {namespace_option},
                     .run = set_mode},
-                   named("modify", "print a policy file with another mode", {mode_option}, modify, "FILE")},
+                   named("modify", "print a policy file with another mode", {mode_option}, modify, "FILE"),
+                   generate_command()},
   };
 }
 

@@ -8,6 +8,7 @@
 namespace tetragon::cli {
 
 Command completion_command();
+Command generate_command();  // below tracingpolicy
 Command getevents_command();
 Command info_command();
 Command loglevel_command();
