@@ -6,7 +6,7 @@
 
 #include "lib/base.bpf.h"
 
-/* Not preallocated: 168 bytes per live process instead of 5 MB at start. Before 6.1 the kernel warns once when a kprobe
+/* Not preallocated: 232 bytes per live process instead of 7 MB at start. Before 6.1 the kernel warns once when a kprobe
  * program uses such a map (run-time allocation); tp_btf programs are not concerned. */
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);

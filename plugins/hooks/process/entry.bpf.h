@@ -5,6 +5,7 @@
 /* What fork and exec write into the process map. */
 
 #include "lib/emit.bpf.h"
+#include "lib/groups.bpf.h"
 #include "lib/process_map.bpf.h"
 #include "lib/task.bpf.h"
 #include "process.h"

@@ -190,10 +190,11 @@ static __always_inline void tg_exec_put_credentials(struct tg_exec_credentials *
 
 /* Keys of the new image, and its entry in the process map. */
 static __always_inline __u32 tg_exec_identity(struct tg_exec *exec, struct task_struct *task,
-					      const struct tg_pid_view *pid, __u64 cgroup_id, __u64 now)
+					      const struct tg_pid_view *pid, __u64 cgroup_id, __u64 now,
+					      const bool loop)
 {
 	struct task_struct *real_parent = tg_get(task, real_parent);
-	__u32 tgid = tg_get(task, tgid), flags = 0;
+	__u32 tgid = tg_get(task, tgid), flags = 0, mode = TG_GROUP_EXEC_REPLACED;
 	struct tg_process *entry = tg_process_find(tgid);
 
 	exec->process.start_ns = now;
@@ -205,6 +206,7 @@ static __always_inline __u32 tg_exec_identity(struct tg_exec *exec, struct task_
 	if (entry) {
 		if (entry->flags & TG_PROCESS_CLONE) {
 			flags |= TG_EXEC_CLONE;
+			mode = TG_GROUP_EXEC_CLONED;
 			exec->parent = entry->parent;
 		} else {
 			exec->parent = entry->key;
@@ -216,7 +218,6 @@ static __always_inline __u32 tg_exec_identity(struct tg_exec *exec, struct task_
 		entry->flags &= ~TG_PROCESS_CLONE;
 		entry->parent = exec->parent;
 		entry->key = exec->process;
-		entry->binary_id = 0;
 		tg_entry_snapshot(entry, task, pid, cgroup_id);
 		if (entry->flags & TG_PROCESS_IN_INIT_TREE)
 			flags |= TG_EXEC_IN_INIT_TREE;
@@ -238,7 +239,9 @@ static __always_inline __u32 tg_exec_identity(struct tg_exec *exec, struct task_
 		exec->parent = fresh.parent;
 		tg_entry_snapshot(&fresh, task, pid, cgroup_id);
 		tg_entry_store(tgid, &fresh);
+		mode = TG_GROUP_EXEC_UNKNOWN;
 	}
+	tg_group_exec(tgid, pid->pid, mode, loop);
 	return flags;
 }
 
@@ -278,7 +281,7 @@ static __always_inline int tg_exec_report(struct task_struct *task, struct linux
 	tg_cgroup_view(task, &cgroup);
 	/* Collected in the record: as a known number on the stack each set of flags would be verified apart. */
 	exec->flags = TG_EXEC_EXECVE;
-	exec->flags |= tg_exec_identity(exec, task, &pid, cgroup.id, now);
+	exec->flags |= tg_exec_identity(exec, task, &pid, cgroup.id, now, loop);
 
 	exec->tid = exec->process.pid; /* exec leaves one thread, with the group's number */
 	exec->uid = cred->euid.val;

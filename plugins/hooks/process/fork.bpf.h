@@ -39,11 +39,11 @@ int BPF_PROG(tg_fork, struct task_struct *parent, struct task_struct *child)
 	if (above) {
 		entry.parent = above->key;
 		entry.flags |= above->flags & TG_PROCESS_IN_INIT_TREE;
-		entry.binary_id = above->binary_id;
 		entry.policies = above->policies;
 	} else {
 		flags |= TG_EXEC_MISS;
 	}
+	tg_group_fork(&entry, above, pid.pid);
 	if (tg_is_namespace_init(&pid))
 		entry.flags |= TG_PROCESS_IN_INIT_TREE;
 	if (entry.flags & TG_PROCESS_IN_INIT_TREE)

@@ -10,6 +10,7 @@
 
 #include "cgroup.h"
 #include "decode.h"
+#include "groups.bpf.elf.h"
 #include "process.bpf.elf.h"
 #include "process.h"
 #include "procfs.h"
@@ -74,7 +75,8 @@ class ProcessPlugin {
       sdk::record_kind<decode_exit>(TG_KIND_EXIT, "exit", sizeof(tg_exit)),
       sdk::record_kind<decode_data>(TG_KIND_DATA, "data", sizeof(tg_data)),
   };
-  static constexpr tetragon_bpf_elf bpf_elfs[] = {sdk::bpf_elf("process", TETRAGON_BPF_PROCESS)};
+  static constexpr tetragon_bpf_elf bpf_elfs[] = {sdk::bpf_elf("process", TETRAGON_BPF_PROCESS),
+                                                  sdk::bpf_elf("groups", TETRAGON_BPF_GROUPS)};
 
   static sdk::Result<std::unique_ptr<ProcessPlugin>> create(sdk::Host host) {
     auto options = read_options(host);
@@ -131,6 +133,26 @@ class ProcessPlugin {
     return {};
   }
 
+  // The groups of policies changed: running processes are looked at until nothing changes any more. Two passes as a
+  // rule; more when children have lower pids than their parents.
+  sdk::Result<void> refresh() {
+    if (refresh_program_ == nullptr) {
+      TETRAGON_SDK_TRY(load_refresh());
+    }
+    for (int pass = 0; pass < kRefreshPasses; ++pass) {
+      TETRAGON_SDK_TRY(groups_.iterate(refresh_program_));
+      const auto changes = groups_.map_lookup<std::uint64_t>("tg_group_changes", __u32{0});
+      TETRAGON_SDK_TRY(changes);
+      if (*changes == refresh_changes_) {
+        return {};
+      }
+      refresh_changes_ = *changes;
+    }
+    host_.warn("groups of running processes still change after " + std::to_string(kRefreshPasses) +
+               " passes: descendants of processes in a group with followChildren may be missed until they exec");
+    return {};
+  }
+
   void stop() noexcept {
     if (sweeper_) {
       sweeper_->stop();
@@ -140,6 +162,9 @@ class ProcessPlugin {
  private:
   static constexpr const char* kExec = "tg_exec";
   static constexpr const char* kExecBounded = "tg_exec_bounded";
+  static constexpr const char* kRefresh = "tg_refresh";
+  static constexpr const char* kRefreshBounded = "tg_refresh_bounded";
+  static constexpr int kRefreshPasses = 64;
   static constexpr std::size_t kMountsMax = 1 << 20;
 
   ProcessPlugin(sdk::Host host, Options options, sdk::Counter degraded)
@@ -163,12 +188,42 @@ class ProcessPlugin {
     return {};
   }
 
+  // Loaded when the first group comes: most hosts have none.
+  sdk::Result<void> load_refresh() {
+    const char* program = kRefresh;
+    if (auto loaded = open_refresh(program); !loaded.ok()) {
+      program = kRefreshBounded;  // no bpf_loop, as in start
+      if (!open_refresh(program).ok()) {
+        return std::move(loaded).error();
+      }
+    }
+    refresh_program_ = program;
+    return {};
+  }
+
+  sdk::Result<void> open_refresh(std::string_view chosen) {
+    auto bpf = host_.open_bpf(bpf_elfs[1]);
+    TETRAGON_SDK_TRY(bpf);
+    for (const char* program : {kRefresh, kRefreshBounded}) {
+      TETRAGON_SDK_TRY(bpf->set_autoload(program, program == chosen));
+    }
+    if (auto loaded = bpf->load(); !loaded.ok()) {
+      (void)bpf->close();
+      return loaded;
+    }
+    groups_ = *bpf;
+    return {};
+  }
+
   sdk::Host host_;
   Options options_;
   sdk::Counter degraded_;
   ProcFs procfs_;
   CgroupHierarchy cgroups_;
   sdk::Bpf bpf_;
+  sdk::Bpf groups_;
+  const char* refresh_program_ = nullptr;  // not loaded yet
+  std::uint64_t refresh_changes_ = 0;      // counted by the passes up to now
   std::unique_ptr<Sweeper> sweeper_;
 };
 

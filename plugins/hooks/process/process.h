@@ -125,7 +125,14 @@ struct tg_data {
 #endif
 TG_LAYOUT(sizeof(struct tg_record) == 32);
 TG_LAYOUT(sizeof(struct tg_process_key) == 16);
-TG_LAYOUT(sizeof(struct tg_process) == 120);
+TG_LAYOUT(__builtin_offsetof(struct tg_process, groups) == 120);
+TG_LAYOUT(sizeof(struct tg_process) == 184);
+TG_LAYOUT(sizeof(struct tg_group_bits) == 32);
+TG_LAYOUT(sizeof(struct tg_group_path) == 256);
+TG_LAYOUT(sizeof(struct tg_group_prefix) == 260);
+TG_LAYOUT(sizeof(struct tg_group_postfix) == 132);
+TG_LAYOUT(sizeof(struct tg_group_pid) == 8);
+TG_LAYOUT(sizeof(struct tg_group_state) == 120);
 TG_LAYOUT(sizeof(struct tg_exec_credentials) == 80);
 TG_LAYOUT(__builtin_offsetof(struct tg_exec, flags) == 80);
 TG_LAYOUT(__builtin_offsetof(struct tg_exec, file_inode) == 112);

@@ -212,6 +212,39 @@ int main(int argc, char** argv) {
     }
     return 0;
   }
+  /* The rest of the line is another actor's: file and arguments. */
+  if (strcmp(what, "exec") == 0) {
+    execv(argv[2], argv + 2);
+    return 82;
+  }
+  if (strcmp(what, "exec-often") == 0) { /* N times, by turns, then as the first of both */
+    char left[16];
+    int n = atoi(argv[2]);
+    snprintf(left, sizeof(left), "%d", n - 1);
+    if (n > 0) {
+      execl(argv[4], argv[4], what, left, argv[4], argv[3], (char*)NULL);
+      return 81;
+    }
+    pause();
+  }
+  if (strcmp(what, "descend") == 0 || strcmp(what, "leave") == 0 || strcmp(what, "in-namespace") == 0) {
+    if (strcmp(what, "in-namespace") == 0 && unshare(CLONE_NEWPID) != 0) {
+      return 80;
+    }
+    pid_t pid = fork();
+    if (pid == 0) {
+      execv(argv[2], argv + 2);
+      _exit(79);
+    }
+    if (strcmp(what, "leave") != 0) {
+      waitpid(pid, NULL, 0);
+    }
+    return 0;
+  }
+  if (strcmp(what, "fork-sleep") == 0) {
+    fork();
+    pause();
+  }
   if (strcmp(what, "sleep") == 0) {
     pause();
   }

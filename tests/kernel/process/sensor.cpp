@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "sensor.h"
 
+#include <bpf/bpf.h>
 #include <doctest/doctest.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -160,6 +161,29 @@ void Sensor::read_until_exit(pid_t pid) {
     std::this_thread::sleep_for(std::chrono::milliseconds(1));
   } while (std::chrono::steady_clock::now() < deadline);
   FAIL("no exit of process " << pid << " within 5 s");
+}
+
+void Sensor::read_until_exec(pid_t pid, const std::string& file) {
+  const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(5);
+  do {
+    drain();
+    const auto found = execs(pid);
+    if (std::any_of(found.begin(), found.end(), [&](const auto& exec) { return exec.filename == file; })) {
+      return;
+    }
+    std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  } while (std::chrono::steady_clock::now() < deadline);
+  FAIL("no exec of " << file << " by process " << pid << " within 5 s");
+}
+
+std::optional<tg_process> Sensor::entry(pid_t pid) {
+  const auto map = runtime_->shared_map_fd(bpf_runtime::kProcessMap);
+  REQUIRE(map.ok());
+  tg_process value{};
+  if (::bpf_map_lookup_elem(*map, &pid, &value) != 0) {
+    return std::nullopt;
+  }
+  return value;
 }
 
 std::vector<testing::CollectedExec> Sensor::execs(pid_t pid) const {

@@ -15,6 +15,7 @@
 #include <string>
 #include <vector>
 
+#include "bpf/shared/process.h"
 #include "core/bpf_runtime/object.h"
 #include "core/bpf_runtime/ring_reader.h"
 #include "core/bpf_runtime/runtime.h"
@@ -36,6 +37,10 @@ class Sensor {
   ~Sensor();
 
   void scan() { host_->scan_all(); }
+  // The groups changed (core/policy/groups.h).
+  tetragon::Result<void> refresh() { return host_->refresh(); }
+  // What the process map says of a process.
+  std::optional<tg_process> entry(pid_t pid);
   // Runs the actor with these arguments, waits for it, answers its pid; `status` as wait4 tells it.
   pid_t run(const std::vector<std::string>& args, int* ret_status = nullptr);
   pid_t spawn(const std::string& file, const std::vector<std::string>& args, const std::string& cwd = "");
@@ -43,6 +48,8 @@ class Sensor {
 
   // Reads until the exit of this process was seen (5 s at most).
   void read_until_exit(pid_t pid);
+  // Likewise for an exec of this file by this process.
+  void read_until_exec(pid_t pid, const std::string& file);
   void drain();
   // Everything so far.
   const tetragon::testing::CollectedEvents& events() const { return events_; }

@@ -47,7 +47,7 @@ TEST_CASE("what the plugin registers") {
   const auto& hook = *tetragon_plugin_v1.hook;
   REQUIRE(hook.record_kind_count == 4);
   CHECK(hook.record_kinds[0]->min_size == sizeof(tg_exec));
-  CHECK(hook.bpf_elf_count == 1);
+  CHECK(hook.bpf_elf_count == 2);
   CHECK(hook.bpf_elfs[0]->elf.size > 1000);
   const bool scans = hook.scan != nullptr;
   CHECK(scans);
