@@ -144,7 +144,7 @@ enum tg_filter_op {
 	TG_OP_TEXT_SUBSTRING, /* needs bpf_strnstr or bpf_strncasestr, else done by comparing at each place */
 	TG_OP_TEXT_SUBSTRING_NOCASE,
 	/* network: TG_TYPE_SOCK, _SOCKET, _SKB, _SOCKADDR */
-	TG_OP_SADDR,  /* in address set `set` */
+	TG_OP_SADDR,  /* in address set `set`; values[0]: TG_ADDRESSES_* */
 	TG_OP_DADDR,
 	TG_OP_SPORT,  /* in number set `set`, or in one of the pairs values[] when value_count != 0 */
 	TG_OP_DPORT,
@@ -157,6 +157,7 @@ enum tg_filter_op {
 	TG_OP_CEL,	   /* expression `set` of tg_hook_config.cel, result != 0 */
 };
 
+/* A slot that could not be read matches no operator; so it matches every negated one. An expression is false then. */
 enum { /* tg_filter.flags */
 	TG_FILTER_NOT = 1,	/* the operator's negation */
 	TG_FILTER_SIGNED = 2,	/* numbers compare as signed */
@@ -170,7 +171,7 @@ struct tg_filter {
 	__u8 value_count; /* elements of values[] in use; pairs count as two */
 	__u8 reserved[3];
 	__u32 set; /* number of the set in the hook's maps; 1-based */
-	/* Text sets: 0 = no entry of this kind. Shortest and longest text of the set, so that others are rejected by their length. */
+	/* Text sets: shortest and longest text of the set, so that others are rejected by their length. */
 	__u16 min_size, max_size;
 	__u64 values[TG_HOOK_VALUES]; /* extended like the slot's value */
 };
@@ -179,7 +180,7 @@ struct tg_filter {
 enum tg_cel_op {
 	TG_CEL_END, TG_CEL_CONST, TG_CEL_SLOT /* value of slot `arg` */,
 	TG_CEL_ADD, TG_CEL_SUB, TG_CEL_MUL, TG_CEL_DIV, TG_CEL_MOD, TG_CEL_NEG,
-	TG_CEL_EQ, TG_CEL_NE, TG_CEL_LT, TG_CEL_LE, TG_CEL_GT, TG_CEL_GE, /* signed; `arg` 1: unsigned */
+	TG_CEL_EQ, TG_CEL_NE, TG_CEL_LT, TG_CEL_LE, TG_CEL_GT, TG_CEL_GE, /* signed; `arg` 1: unsigned; DIV, MOD too */
 	TG_CEL_AND, TG_CEL_OR, TG_CEL_NOT,
 	TG_CEL_SELECT, /* c ? a : b, pushed in this order */
 };
@@ -259,8 +260,13 @@ struct tg_selector {
 enum { /* tg_hook_config.flags */
 	TG_HOOK_HAS_RETURN = 1, /* reported when it returns: entry and return are one event */
 	TG_HOOK_SYSCALL = 2,	/* arguments are those of a system call */
-	TG_HOOK_BY_NUMBER = 4,	/* syscall backend: only numbers in number set syscall_set (bit 31: 32-bit ABI) */
+	TG_HOOK_BY_NUMBER = 4,	/* syscall backend: only the system calls in tg_syscalls, which also gives the instance */
+	TG_HOOK_COOKIE = 8,	/* the instance is the attach cookie */
+	TG_HOOK_STRNSTR = 16,	/* this kernel has bpf_strnstr (6.17); else substrings are searched place by place */
+	TG_HOOK_STRNCASESTR = 32, /* bpf_strncasestr */
 };
+
+#define TG_SYSCALLS32 512 /* tg_syscalls: elements from here on are of the 32-bit ABI */
 
 struct tg_hook_config {
 	__u32 id; /* run-time number of the hook: goes into its records */
@@ -268,10 +274,12 @@ struct tg_hook_config {
 	__u32 selector_count; /* 0: everything matches */
 	__u32 slot_count;
 	__u32 host_user_ns; /* inode numbers of pid 1's namespaces, for "namespaced" tests */
-	__u32 syscall_set;
+	__u32 syscall_set; /* not used: tg_syscalls */
 	struct tg_slot_config slots[TG_HOOK_SLOTS];
 	struct tg_selector selectors[TG_HOOK_SELECTORS];
 	struct tg_cel_step cel[TG_HOOK_CEL]; /* expressions one behind the other; tg_filter.set: 1-based first step */
+	__u32 text_maps; /* bit n: the map of the n-th of TG_TEXT_SIZES was created */
+	__u32 reserved;
 };
 
 /* ---- maps of a hook (each holds all sets of its kind; sized by what the policy holds, not created when empty) --------- */
@@ -308,13 +316,15 @@ struct tg_postfix_key {
 };
 
 /* tg_substrings: array; element n belongs to the filter whose `set` - 1 <= n < set - 1 + value_count. */
-#define TG_SUBSTRING_MAX 100
+#define TG_SUBSTRING_MAX 100 /* with a NUL at the end */
+#define TG_SUBSTRINGS_OF_FILTER 100
 struct tg_substring {
 	__u32 size;
 	char text[TG_SUBSTRING_MAX];
 };
 
-/* tg_addresses4, tg_addresses6: LPM tries, value __u8. */
+/* tg_addresses4, tg_addresses6: LPM tries, value __u8. The filter's values[0] says which of the two the set is in. */
+enum { TG_ADDRESSES_V4 = 1, TG_ADDRESSES_V6 = 2 };
 struct tg_address4_key {
 	__u32 prefix_bits;
 	__u8 set[4];
@@ -335,6 +345,7 @@ enum {
 	TG_PHASE_ONLY,	 /* complete */
 	TG_PHASE_ENTER,	 /* the one with TG_PHASE_RETURN and the same `call` completes it */
 	TG_PHASE_RETURN,
+	TG_PHASE_CANCEL, /* the call of that ENTER returned and its return filters did not match: no event */
 };
 
 struct tg_hook_record {

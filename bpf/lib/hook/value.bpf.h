@@ -37,7 +37,8 @@ struct tg_hook_scratch {
 	struct tg_value values[TG_HOOK_SLOTS];
 	char work[4096 + 256]; /* for readers: a name behind the last position needs no second bound check */
 	__u64 work_pos;
-	__u64 owner; /* task that works in it; 0: free */
+	__u64 owner; /* 0: free */
+	__u64 context; /* address of the program's context; text of tracepoint records is found from there */
 };
 
 _Static_assert(sizeof(struct tg_hook_scratch) <= 32768, "a per-CPU element has at most 32 KiB");

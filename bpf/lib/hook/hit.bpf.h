@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+#ifndef TETRAGON_BPF_LIB_HOOK_HIT_H
+#define TETRAGON_BPF_LIB_HOOK_HIT_H
+
+/* One hit while it is decided. Lives on the stack; what the verifier has to know of it (which slots were read) stays a
+ * known number there. */
+
+#include "lib/hook/maps.bpf.h"
+#include "lib/hook/scratch.bpf.h"
+#include "lib/process_map.bpf.h"
+
+struct tg_hit {
+	struct tg_hook_scratch *scratch; /* NULL: not claimed yet */
+	struct tg_process *process;	 /* NULL: not looked up yet, or not known */
+	__u64 loaded;			 /* bit n: raw[n] and failed bit n are valid */
+	__u64 filled;			 /* bit n: scratch->values[n] is valid */
+	__u64 failed;			 /* bit n: the load of slot n failed */
+	__u64 raw[TG_HOOK_SLOTS];
+	__u64 ret;
+	__u64 process_sought;
+	const struct tg_call *call; /* at return: what the entry kept; the registers are gone */
+	__u32 tgid, tid;
+	__u32 instance;
+	__u32 again; /* bit n: slot n has to be read again at return */
+};
+
+/* Slots of the loop below have known numbers; the verifier follows each round. Rolled: the code stays small. */
+#define TG_ROLLED _Pragma("clang loop unroll(disable)")
+
+/* Is the slot's value a number, decided upon without a scratch? */
+static __always_inline bool tg_is_number(__u8 type)
+{
+	return type == TG_TYPE_NUMBER || type == TG_TYPE_SYSCALL || type == TG_TYPE_CAP_SET;
+}
+
+static __always_inline bool tg_hit_claim(struct tg_hit *hit)
+{
+	if (!hit->scratch)
+		hit->scratch = tg_scratch_claim();
+	return hit->scratch;
+}
+
+static __always_inline void tg_hit_release(struct tg_hit *hit)
+{
+	if (hit->scratch)
+		tg_scratch_release(hit->scratch);
+}
+
+/* NULL: the process map does not know it. */
+static __always_inline struct tg_process *tg_hit_process(struct tg_hit *hit)
+{
+	if (!hit->process_sought) {
+		hit->process_sought = 1;
+		hit->process = tg_process_find(hit->tgid);
+	}
+	return hit->process;
+}
+
+#endif

@@ -1,0 +1,201 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+#ifndef TETRAGON_BPF_LIB_HOOK_HOOK_H
+#define TETRAGON_BPF_LIB_HOOK_HOOK_H
+
+/*
+ * What a hook plugin's program file includes and calls:
+ *
+ *     #include "lib/hook/hook.bpf.h"
+ *
+ *     SEC("kprobe")
+ *     int hook_entry(struct pt_regs *ctx)
+ *     {
+ *     	return tg_hook_enter(ctx, TG_CONTEXT_KPROBE);
+ *     }
+ *     SEC("kretprobe")
+ *     int hook_return(struct pt_regs *ctx)
+ *     {
+ *     	return tg_hook_return(ctx, TG_CONTEXT_KPROBE, PT_REGS_RC(ctx));
+ *     }
+ *
+ * Layers: value -> scratch, maps -> hit -> load -> numbers, readers, text -> filters, process_match -> selector ->
+ * report -> hook. Everything comes from bpf_get_current_task_btf and bpf_rdonly_cast, so programs of all types read
+ * the task with plain loads: TG_TYPED holds for all of them.
+ */
+
+#ifndef TG_TYPED
+#define TG_TYPED
+#endif
+
+#include "lib/hook/report.bpf.h"
+
+char tg_license[] SEC("license") = "GPL";
+
+/* Which of the hook's functions this is, when the host attached several. False: none of them. */
+static __always_inline bool tg_hook_instance(void *ctx, struct tg_hit *hit, const enum tg_context kind)
+{
+	if (kind == TG_CONTEXT_SYSCALL && tg_hook.flags & TG_HOOK_BY_NUMBER) {
+		__u64 regs = tg_context_load(ctx, 0, 8), number = 0;
+		__u32 key, *instance;
+
+		tg_peek(&number, regs + TG_REGISTER_NUMBER, 8);
+		if (number >= TG_SYSCALLS32)
+			return false;
+		key = number;
+		if (tg_syscall32())
+			key += TG_SYSCALLS32;
+		instance = bpf_map_lookup_elem(&tg_syscalls, &key);
+		if (!instance || !*instance)
+			return false;
+		hit->instance = *instance - 1;
+	}
+	if (tg_hook.flags & TG_HOOK_COOKIE && (kind == TG_CONTEXT_KPROBE || kind == TG_CONTEXT_UPROBE ||
+					       kind == TG_CONTEXT_RECORD || kind == TG_CONTEXT_TRAMPOLINE))
+		hit->instance = bpf_get_attach_cookie(ctx);
+	return true;
+}
+
+static __always_inline void tg_hook_who(struct tg_hit *hit)
+{
+	__u64 thread = bpf_get_current_pid_tgid();
+
+	hit->tgid = thread >> 32;
+	hit->tid = thread;
+}
+
+/* What tells a call from the others that the thread is in: where its frame is. */
+static __always_inline void tg_call_key(struct tg_call_key *key, void *ctx, const struct tg_hit *hit,
+					const enum tg_context kind)
+{
+	key->thread = (__u64)hit->tgid << 32 | hit->tid;
+	key->frame = 0;
+	if (kind == TG_CONTEXT_KPROBE || kind == TG_CONTEXT_UPROBE)
+		key->frame = tg_context_load(ctx, TG_REGISTER_STACK, 8);
+	if (kind == TG_CONTEXT_TRAMPOLINE)
+		key->frame = (__u64)ctx; /* one trampoline serves entry and return */
+}
+
+/* Values that are read when the function returns: where they are must be kept, the registers will be gone. */
+static __always_inline void tg_call_slots(void *ctx, struct tg_hit *hit, struct tg_call *call,
+					  const enum tg_context kind)
+{
+	TG_ROLLED
+	for (__u32 i = 0; i < TG_HOOK_ARGS; i++) {
+		const volatile struct tg_slot_config *config;
+		bool at_return;
+
+		tg_opaque(i);
+		config = &tg_hook.slots[i];
+		call->slots[i].raw = 0;
+		call->slots[i].size = 0;
+		if (config->load.from == TG_FROM_NONE)
+			continue;
+		at_return = config->flags & TG_SLOT_AT_RETURN;
+		if (!at_return && config->type != TG_TYPE_STRING)
+			continue;
+		tg_hit_load(ctx, hit, i, kind);
+		if (hit->failed & (1UL << i))
+			continue;
+		call->slots[i].raw = hit->raw[i];
+		if (at_return && tg_is_sized(config))
+			call->slots[i].size = tg_slot_size(ctx, config, kind);
+	}
+}
+
+/* The selector matched. The chain of actions begins here. */
+static __always_inline void tg_hook_matched(void *ctx, struct tg_hit *hit, __u32 which, const enum tg_context kind)
+{
+	struct tg_call_key key;
+	struct tg_cpu_state *cpu;
+	struct tg_call call = {};
+
+	if (!tg_hit_claim(hit))
+		return;
+	if (!(tg_hook.flags & TG_HOOK_HAS_RETURN)) {
+		tg_report(ctx, hit, which, 0, TG_PHASE_ONLY, 0, kind);
+		return;
+	}
+	cpu = tg_cpu_state();
+	if (!cpu)
+		return;
+	call.id = tg_data_id(cpu);
+	call.instance = hit->instance;
+	call.selector = which;
+	tg_call_slots(ctx, hit, &call, kind);
+	tg_call_key(&key, ctx, hit, kind);
+	tg_report(ctx, hit, which, call.id, TG_PHASE_ENTER, 0, kind);
+	call.again = hit->again;
+	bpf_map_update_elem(&tg_calls, &key, &call, BPF_ANY);
+}
+
+static __always_inline int tg_hook_enter(void *ctx, const enum tg_context kind)
+{
+	struct tg_hit hit = {};
+	__u32 which;
+	int verdict;
+
+	if (!tg_hook_instance(ctx, &hit, kind))
+		return 0;
+	tg_hook_who(&hit);
+	verdict = tg_select(ctx, &hit, &which, kind);
+	if (verdict == TG_VERDICT_REPORT)
+		tg_hook_matched(ctx, &hit, which, kind);
+	tg_hit_release(&hit);
+	return 0;
+}
+
+/* Slots that are read now were located at entry. */
+static __always_inline void tg_hook_resume(struct tg_hit *hit, const struct tg_call *call)
+{
+	hit->call = call;
+	hit->instance = call->instance;
+	hit->loaded = (1U << TG_HOOK_ARGS) - 1;
+	for (__u32 i = 0; i < TG_HOOK_ARGS; i++)
+		hit->raw[i] = call->slots[i].raw;
+}
+
+/* False: the call is not one that matched. */
+static __always_inline bool tg_call_take(struct tg_call *call, void *ctx, const struct tg_hit *hit,
+					 const enum tg_context kind)
+{
+	struct tg_call_key key;
+	struct tg_call *found;
+
+	tg_call_key(&key, ctx, hit, kind);
+	if (kind == TG_CONTEXT_KPROBE || kind == TG_CONTEXT_UPROBE)
+		key.frame -= TG_CALL_PUSHES;
+	found = bpf_map_lookup_elem(&tg_calls, &key);
+	if (!found && (kind == TG_CONTEXT_KPROBE || kind == TG_CONTEXT_UPROBE) && TG_CALL_PUSHES != 0) {
+		/* Return probes of the function graph tracer (fprobe since 6.14) give the stack pointer of the entry. */
+		key.frame += TG_CALL_PUSHES;
+		found = bpf_map_lookup_elem(&tg_calls, &key);
+	}
+	if (!found)
+		return false;
+	*call = *found;
+	bpf_map_delete_elem(&tg_calls, &key);
+	return true;
+}
+
+/* `ret`: what the function returned. */
+static __always_inline int tg_hook_return(void *ctx, const enum tg_context kind, __u64 ret)
+{
+	struct tg_hit hit = {.ret = ret};
+	struct tg_call call;
+	bool matches;
+
+	if (!(tg_hook.flags & TG_HOOK_HAS_RETURN) || !tg_hook_instance(ctx, &hit, kind))
+		return 0;
+	tg_hook_who(&hit);
+	if (!tg_call_take(&call, ctx, &hit, kind))
+		return 0;
+	tg_hook_resume(&hit, &call);
+	matches = tg_select_return(ctx, &hit, call.selector, kind);
+	if (tg_hit_claim(&hit))
+		tg_report(ctx, &hit, call.selector, call.id, matches ? TG_PHASE_RETURN : TG_PHASE_CANCEL, call.again,
+			  kind);
+	tg_hit_release(&hit);
+	return 0;
+}
+
+#endif

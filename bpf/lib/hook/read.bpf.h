@@ -1,0 +1,160 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+#ifndef TETRAGON_BPF_LIB_HOOK_READ_H
+#define TETRAGON_BPF_LIB_HOOK_READ_H
+
+/* From the value of a slot to what is reported of it. One place knows which reader serves a type. */
+
+#include "lib/hook/load.bpf.h"
+#include "lib/hook/read_bytes.bpf.h"
+#include "lib/hook/read_path.bpf.h"
+#if __has_include("lib/hook/read_net.bpf.h")
+#include "lib/hook/read_net.bpf.h"
+#define TG_HAVE_NET
+#endif
+#if __has_include("lib/hook/read_kernel.bpf.h")
+#include "lib/hook/read_kernel.bpf.h"
+#define TG_HAVE_KERNEL
+#endif
+
+#define TG_READ(type_, reader_) \
+	case TG_TYPE_##type_: tg_read_##reader_(value, raw, config, scratch); break
+
+static __always_inline void tg_read(struct tg_value *value, __u64 raw, const volatile struct tg_slot_config *config,
+				    struct tg_hook_scratch *scratch)
+{
+	switch (config->type) {
+		TG_READ(STRING, string);
+		TG_READ(BYTES, bytes);
+		TG_READ(IOVEC, iovec);
+		TG_READ(IOV_ITER, iov_iter);
+		TG_READ(FILENAME, filename);
+		TG_READ(DATA_LOC, data_loc);
+		TG_READ(RANGES, ranges);
+		TG_READ(FIXED_BYTES, fixed_bytes);
+		TG_READ(FILE, file);
+		TG_READ(PATH, path);
+		TG_READ(DENTRY, dentry);
+		TG_READ(FD, fd);
+		TG_READ(KIOCB, kiocb);
+		TG_READ(BINPRM, binprm);
+#ifdef TG_HAVE_NET
+		TG_READ(NET_DEVICE, net_device);
+		TG_READ(SOCK, sock);
+		TG_READ(SOCKET, socket);
+		TG_READ(SKB, skb);
+		TG_READ(SOCKADDR, sockaddr);
+		TG_READ(SOCKADDR_UN, sockaddr_un);
+#endif
+#ifdef TG_HAVE_KERNEL
+		TG_READ(CRED, cred);
+		TG_READ(USER_NS, user_ns);
+		TG_READ(BPF_ATTR, bpf_attr);
+		TG_READ(BPF_MAP, bpf_map);
+		TG_READ(BPF_PROG, bpf_prog);
+		TG_READ(PERF_EVENT, perf_event);
+		TG_READ(MODULE, module);
+		TG_READ(LOAD_INFO, load_info);
+#endif
+	default: /* numbers */
+		*(__u64 *)value->bytes = raw;
+		value->status = 0;
+		value->size = sizeof(raw);
+		value->full_size = sizeof(raw);
+		value->flags = 0;
+	}
+}
+
+static __always_inline bool tg_is_sized(const volatile struct tg_slot_config *config)
+{
+	return config->flags & TG_SLOT_SIZE_CONTEXT || config->size_from;
+}
+
+/* What the slot's size argument says: bytes, or elements. */
+static __always_inline __u64 tg_slot_size(void *ctx, const volatile struct tg_slot_config *config,
+					  const enum tg_context kind)
+{
+	__u64 size = 0;
+
+	if (config->flags & TG_SLOT_SIZE_CONTEXT)
+		return tg_context_load(ctx, config->size_offset, config->size_width);
+	if (config->size_from && tg_argument(ctx, kind, config->size_from - 1, &size))
+		size = 0;
+	return size;
+}
+
+/* The same at return. A function that fills a buffer says how far: no more than that is of interest. */
+static __always_inline __u64 tg_slot_size_at_return(const struct tg_hit *hit,
+						    const volatile struct tg_slot_config *config, __u64 kept)
+{
+	__s32 filled = hit->ret;
+
+	if (config->type != TG_TYPE_BYTES)
+		return kept;
+	if (filled < 0)
+		return 0;
+	return tg_is_sized(config) && kept < filled ? kept : filled;
+}
+
+/* Sizes are lengths of buffers in memory, or -1 and the like when there is none. */
+static __always_inline __u32 tg_clamp_size(__u64 size)
+{
+	if ((__s64)size < 0)
+		return 0;
+	return size > 0x7fffffff ? 0x7fffffff : size;
+}
+
+/* Where what the slot reports lies, for types that are found relative to the context. */
+static __always_inline __u64 tg_slot_address(void *ctx, struct tg_hook_scratch *scratch,
+					     const volatile struct tg_slot_config *config, __u64 raw, __u64 *size)
+{
+	if (config->type == TG_TYPE_DATA_LOC) {
+		scratch->context = (__u64)ctx; /* read back, it is a number and no context pointer */
+		*size = (raw >> 16) & 0xffff;
+		return *(volatile __u64 *)&scratch->context + (raw & 0xffff);
+	}
+	if (config->type == TG_TYPE_FIXED_BYTES && config->load.from == TG_FROM_CONTEXT && !config->load.step_count) {
+		scratch->context = (__u64)ctx;
+		return *(volatile __u64 *)&scratch->context + config->load.offset;
+	}
+	return raw;
+}
+
+/* The slot's value into the scratch, once. The scratch is claimed. */
+static __noinline int tg_slot_fill(void *ctx, struct tg_hit *hit, __u32 slot, const enum tg_context kind)
+{
+	const volatile struct tg_slot_config *config;
+	struct tg_hook_scratch *scratch = hit->scratch;
+	struct tg_value *value;
+	__u64 raw, size = 0;
+
+	if (slot >= TG_HOOK_SLOTS || !scratch)
+		return 0;
+	config = &tg_hook.slots[slot];
+	value = &scratch->values[slot];
+	tg_hit_load(ctx, hit, slot, kind);
+	if (hit->failed & (1UL << slot)) {
+		tg_value_fail(value, -EFAULT);
+	} else {
+		raw = hit->raw[slot];
+		if (hit->call)
+			size = tg_slot_size_at_return(hit, config,
+						      slot < TG_HOOK_ARGS ? hit->call->slots[slot].size : 0);
+		else
+			size = tg_slot_size(ctx, config, kind);
+		raw = tg_slot_address(ctx, scratch, config, raw, &size);
+		value->full_size = tg_clamp_size(size);
+		tg_read(value, raw, config, scratch);
+	}
+	if (value->status)
+		tg_count_loss(tg_cpu_state(), TG_LOSS_UNREADABLE);
+	hit->filled |= 1UL << slot;
+	return 0;
+}
+
+static __always_inline void tg_hit_fill(void *ctx, struct tg_hit *hit, __u32 slot, const enum tg_context kind)
+{
+	if (!(hit->filled & (1UL << slot)))
+		tg_slot_fill(ctx, hit, slot, kind);
+}
+
+#endif

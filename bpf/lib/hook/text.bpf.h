@@ -1,0 +1,276 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+#ifndef TETRAGON_BPF_LIB_HOOK_TEXT_H
+#define TETRAGON_BPF_LIB_HOOK_TEXT_H
+
+/*
+ * Filters on text, in the scratch. Nothing is copied: the 8 bytes in front of the text (the value's head, or the fixed
+ * part of a path) are put aside and become the head of the look-up key.
+ */
+
+#include "lib/hook/hit.bpf.h"
+
+#define TG_TEXT_MAX 4096
+
+/* bpf_strnstr: 6.17 (e91370550f1f). User space says whether it is there (TG_HOOK_STRNSTR): asking for its address takes
+ * a newer libbpf. */
+extern int bpf_strnstr(const char *s1, const char *s2, __u64 size) __attribute__((section(".ksyms"), weak));
+extern int bpf_strncasestr(const char *s1, const char *s2, __u64 size) __attribute__((section(".ksyms"), weak));
+
+/* Bytes before the text in values of this type. */
+static __always_inline __u32 tg_text_offset(__u8 type)
+{
+	switch (type) {
+	case TG_TYPE_FILE:
+	case TG_TYPE_PATH:
+	case TG_TYPE_DENTRY:
+	case TG_TYPE_FD:
+	case TG_TYPE_KIOCB:
+	case TG_TYPE_BINPRM: return sizeof(struct tg_path_arg);
+	case TG_TYPE_SOCKADDR_UN: return sizeof(struct tg_sockaddr_un_arg);
+	default: return 0;
+	}
+}
+
+static const char tg_zeros[2048];
+
+/* Zeros from `size` to `room`, which the next smaller key size is less than `gap` below. */
+static __always_inline void tg_text_pad(char *text, __u64 size, __u32 room)
+{
+	__u64 gap;
+
+	if (room <= 144) { /* these are 24 apart */
+		*(__u64 *)(text + size) = 0;
+		*(__u64 *)(text + size + 8) = 0;
+		*(__u64 *)(text + size + 16) = 0;
+		return;
+	}
+	gap = room - size;
+	tg_opaque(gap);
+	if (gap > sizeof(tg_zeros))
+		return;
+	bpf_probe_read_kernel(text + size, gap, tg_zeros);
+}
+
+static __always_inline bool tg_text_size_used(const volatile struct tg_filter *filter, __u32 index, __u32 below,
+					      __u32 room)
+{
+	return tg_hook.text_maps & (1U << index) && filter->min_size <= room && (!below || filter->max_size > below);
+}
+
+#define TG_TEXT_LOOKUP(index_, below_, room_)                                                                  \
+	if (tg_text_size_used(filter, index_, below_, room_) && (!below_ || size > below_) && size <= room_) { \
+		tg_text_pad(text, size, room_);                                                                \
+		return bpf_map_lookup_elem(&tg_text_##room_, head);                                            \
+	}
+
+/* Is text[0 .. size) in the set? `head` is in front of the text. */
+static __always_inline bool tg_text_find(const volatile struct tg_filter *filter, struct tg_text_head *head, char *text,
+					 __u64 size)
+{
+	head->set = filter->set;
+	head->size = size;
+	TG_TEXT_LOOKUP(0, 0, 24)
+	TG_TEXT_LOOKUP(1, 24, 48)
+	TG_TEXT_LOOKUP(2, 48, 72)
+	TG_TEXT_LOOKUP(3, 72, 96)
+	TG_TEXT_LOOKUP(4, 96, 120)
+	TG_TEXT_LOOKUP(5, 120, 144)
+	TG_TEXT_LOOKUP(6, 144, 256)
+	TG_TEXT_LOOKUP(7, 256, 512)
+	TG_TEXT_LOOKUP(8, 512, 1024)
+	TG_TEXT_LOOKUP(9, 1024, 2048)
+	TG_TEXT_LOOKUP(10, 2048, 4096)
+	return false;
+}
+
+static __always_inline __u32 tg_big_endian(__u32 value)
+{
+	return __builtin_bswap32(value);
+}
+
+/* Tries take 252 bytes beside the set number; the few prefixes that are longer are in the texts of 256 bytes. */
+static __always_inline bool tg_text_long_prefix(const volatile struct tg_filter *filter, struct tg_text_head *head,
+						char *text, __u64 size)
+{
+	__u32 count = filter->value_count;
+
+	TG_ROLLED
+	for (__u32 i = 0; i < TG_HOOK_VALUES && i < count; i++) {
+		__u64 length, kept, *end = (__u64 *)(text + 248);
+		bool found;
+
+		tg_opaque(i);
+		length = filter->values[i];
+		if (length <= TG_PREFIX_MAX || length > 256 || size < length)
+			continue;
+		kept = *end;
+		if (length < 256)
+			*end = kept & ((1ULL << ((length - 248) * 8)) - 1);
+		head->set = filter->set;
+		head->size = length;
+		found = bpf_map_lookup_elem(&tg_text_256, head);
+		*end = kept;
+		if (found)
+			return true;
+	}
+	return false;
+}
+
+static __always_inline bool tg_text_prefix(const volatile struct tg_filter *filter, struct tg_text_head *head,
+					   char *text, __u64 size)
+{
+	struct tg_prefix_key *key = (void *)head;
+	__u64 bytes = size > TG_PREFIX_MAX ? TG_PREFIX_MAX : size;
+
+	/* min_size above: no prefix fits the trie. */
+	if (filter->min_size <= TG_PREFIX_MAX) {
+		key->prefix_bits = 32 + bytes * 8;
+		*(__u32 *)key->set = tg_big_endian(filter->set);
+		if (bpf_map_lookup_elem(&tg_prefixes, key))
+			return true;
+	}
+	return filter->value_count && tg_text_long_prefix(filter, head, text, size);
+}
+
+/* The last bytes, reversed, eight at a time; what is in front of the text may come along behind the last bit that
+ * counts. */
+static __always_inline bool tg_text_postfix(const volatile struct tg_filter *filter, char *text, __u64 size, char *work)
+{
+	struct tg_postfix_key *key = (void *)work;
+	__u32 longest = filter->max_size;
+	__u64 bytes = size > longest ? longest : size;
+
+	if (bytes > TG_POSTFIX_MAX)
+		bytes = TG_POSTFIX_MAX;
+	key->prefix_bits = 32 + bytes * 8;
+	*(__u32 *)key->set = tg_big_endian(filter->set);
+	TG_ROLLED
+	for (__u32 i = 0; i < 16 && i * 8 < longest; i++) {
+		__u64 at = size;
+
+		tg_opaque(i);
+		tg_opaque(at);
+		if (at <= i * 8)
+			break;
+		*(__u64 *)(key->bytes + i * 8) = __builtin_bswap64(*(__u64 *)(text + at - i * 8 - 8));
+	}
+	return bpf_map_lookup_elem(&tg_postfixes, key);
+}
+
+/* ---- substrings -------------------------------------------------------------------------------------------------- */
+
+struct tg_search {
+	const char *text;
+	const struct tg_substring *wanted;
+	__u64 places;
+	__u32 nocase;
+	__u32 found;
+};
+
+static __always_inline char tg_lower(char c)
+{
+	return c >= 'A' && c <= 'Z' ? c + ('a' - 'A') : c;
+}
+
+static long tg_search_step(__u32 place, struct tg_search *search)
+{
+	__u32 size = search->wanted->size;
+	__u64 at = place;
+
+	if (place > TG_TEXT_MAX || place >= search->places)
+		return 1;
+	TG_ROLLED
+	for (__u32 i = 0; i < TG_SUBSTRING_MAX; i++) {
+		char a, b;
+
+		if (i >= size) {
+			search->found = 1;
+			return 1;
+		}
+		a = search->text[at + i];
+		b = search->wanted->text[i];
+		if (a != b && !(search->nocase && tg_lower(a) == tg_lower(b)))
+			return 0;
+	}
+	return 0;
+}
+
+static __always_inline bool tg_text_substring(const volatile struct tg_filter *filter, char *text, __u64 size)
+{
+	bool nocase = filter->op == TG_OP_TEXT_SUBSTRING_NOCASE;
+	__u32 count = filter->value_count;
+
+	TG_ROLLED
+	for (__u32 i = 0; i < TG_SUBSTRINGS_OF_FILTER && i < count; i++) {
+		const struct tg_substring *wanted;
+		struct tg_search search = {.text = text, .nocase = nocase};
+		__u32 key;
+
+		tg_opaque(i);
+		key = filter->set - 1 + i;
+		wanted = bpf_map_lookup_elem(&tg_substrings, &key);
+		if (!wanted || wanted->size > size)
+			continue;
+		if (!nocase && tg_hook.flags & TG_HOOK_STRNSTR) {
+			if (bpf_strnstr(text, wanted->text, size) >= 0)
+				return true;
+			continue;
+		}
+		if (nocase && tg_hook.flags & TG_HOOK_STRNCASESTR) {
+			if (bpf_strncasestr(text, wanted->text, size) >= 0)
+				return true;
+			continue;
+		}
+		search.wanted = wanted;
+		search.places = size - wanted->size + 1;
+		bpf_loop(TG_TEXT_MAX, tg_search_step, &search, 0);
+		if (search.found)
+			return true;
+	}
+	return false;
+}
+
+/* ---- all of them ------------------------------------------------------------------------------------------------- */
+
+/* `slot` and `filter` are known to the verifier. */
+static __noinline int tg_text_matches(struct tg_hook_scratch *scratch, const volatile struct tg_filter *filter,
+				      __u32 slot)
+{
+	struct tg_value *value;
+	__u64 size, kept, *front;
+	__u32 offset;
+	char *text;
+	bool found;
+	__u8 op;
+
+	if (!scratch || slot >= TG_HOOK_SLOTS)
+		return false;
+	value = &scratch->values[slot];
+	offset = tg_text_offset(tg_hook.slots[slot].type);
+	text = value->bytes + offset;
+	size = value->size;
+	if (size < offset)
+		return false;
+	size -= offset;
+	tg_opaque(size);
+	if (size > TG_TEXT_MAX)
+		return false;
+	op = filter->op;
+	if (size < filter->min_size)
+		return false;
+	if (op == TG_OP_TEXT_EQUAL && size > filter->max_size)
+		return false;
+
+	front = (__u64 *)(text - sizeof(struct tg_text_head));
+	kept = *front;
+	switch (op) {
+	case TG_OP_TEXT_EQUAL: found = tg_text_find(filter, (void *)front, text, size); break;
+	case TG_OP_TEXT_PREFIX: found = tg_text_prefix(filter, (void *)front, text, size); break;
+	case TG_OP_TEXT_POSTFIX: found = tg_text_postfix(filter, text, size, scratch->work); break;
+	default: found = tg_text_substring(filter, text, size); break;
+	}
+	*front = kept;
+	return found;
+}
+
+#endif
