@@ -253,62 +253,58 @@ TG_READER tg_read_sockaddr(struct tg_value *value, __u64 raw, const volatile str
 	tg_value_done(value, sizeof(*arg));
 }
 
+/* Of a text of unknown size; an abstract name keeps its NUL in front. The size, or negative. */
+static __always_inline long tg_unix_text(char *to, __u64 path)
+{
+	char first = 0;
+	long abstract, size;
+
+	if (tg_read_memory(&first, 1, path))
+		return -EFAULT;
+	abstract = !first;
+	if (abstract)
+		*to++ = 0;
+	if (tg_is_kernel_address(path))
+		size = bpf_probe_read_kernel_str(to, TG_UNIX_PATH_MAX, (const void *)(path + abstract));
+	else
+		size = bpf_probe_read_user_str(to, TG_UNIX_PATH_MAX, (const void *)(path + abstract));
+	return size < 1 ? -EFAULT : size - 1 + abstract;
+}
+
 /* value->full_size: bytes of the address with its family, as another argument says; 0: unknown. */
 TG_READER tg_read_sockaddr_un(struct tg_value *value, __u64 raw, const volatile struct tg_slot_config *config,
 			      struct tg_hook_scratch *scratch)
 {
 	struct tg_sockaddr_un_arg *arg = tg_value_as(tg_sockaddr_un_arg, value);
-	__u64 known = value->full_size, path = raw + sizeof(arg->family), size = 0;
+	__u64 known = value->full_size, path = raw + sizeof(arg->family), size;
 	char *to = value->bytes + sizeof(*arg);
-	char first = 0;
-	long length;
+	long length = 0;
 
 	if (tg_read_memory(&arg->family, sizeof(arg->family), raw)) {
 		tg_value_fail(value, -EFAULT);
 		return;
 	}
-	if (arg->family != TG_AF_UNIX || (known && known <= sizeof(arg->family)))
-		goto done; /* an unnamed address is its family only */
-	if (tg_read_memory(&first, 1, path)) {
-		tg_value_fail(value, -EFAULT);
-		return;
-	}
-	if (!first && known) { /* abstract: every byte counts */
+	/* Other families are not looked into; an unnamed address is its family only. */
+	if (arg->family == TG_AF_UNIX && !known) {
+		length = tg_unix_text(to, path);
+	} else if (arg->family == TG_AF_UNIX && known > sizeof(arg->family)) {
 		size = known - sizeof(arg->family);
 		if (size > TG_UNIX_PATH_MAX)
 			size = TG_UNIX_PATH_MAX;
 		tg_opaque(size);
-		if (size > TG_UNIX_PATH_MAX || tg_read_memory(to, size, path)) {
-			tg_value_fail(value, -EFAULT);
+		if (size > TG_UNIX_PATH_MAX) /* for the verifier */
 			return;
+		length = tg_read_memory(to, size, path) ? -EFAULT : (long)size;
+		/* A text ends at its NUL, or where the size says; in an abstract name every byte counts. */
+		if (length > 0 && to[0]) {
+			to[size] = 0;
+			length = bpf_probe_read_kernel_str(scratch->work, size + 1, to) - 1;
 		}
-		goto done;
 	}
-	/* Text; what bind and connect take may lack the NUL, then its size ends it. */
-	known = known ? known - sizeof(arg->family) : TG_UNIX_PATH_MAX;
-	if (known > TG_UNIX_PATH_MAX)
-		known = TG_UNIX_PATH_MAX;
-	known++; /* the helper's NUL */
-	if (!first) {
-		to[0] = 0;
-		to++;
-		path++;
-		size = 1;
-	}
-	tg_opaque(known);
-	known &= 127;
-	if (tg_is_kernel_address(raw))
-		length = bpf_probe_read_kernel_str(to, known, (const void *)path);
-	else
-		length = bpf_probe_read_user_str(to, known, (const void *)path);
-	if (length < 0) {
+	if (length < 0)
 		tg_value_fail(value, -EFAULT);
-		return;
-	}
-	if (length > 0)
-		size += length - 1;
-done:
-	tg_value_done(value, sizeof(*arg) + size);
+	else
+		tg_value_done(value, sizeof(*arg) + length);
 }
 
 #endif
