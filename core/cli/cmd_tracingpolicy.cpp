@@ -185,7 +185,9 @@ Command tracingpolicy_command() {
                     .options = {namespace_option},
                     .run = set_mode},
                    named("modify", "print a policy file with another mode", {mode_option}, modify, "FILE"),
-                   generate_command()},
+                   generate_command(),
+                   policy_validate_command(),
+                   policy_schema_command()},
   };
 }
 

@@ -12,6 +12,8 @@ Command generate_command();  // below tracingpolicy
 Command getevents_command();
 Command info_command();
 Command loglevel_command();
+Command policy_schema_command();    // below tracingpolicy
+Command policy_validate_command();  // likewise
 Command replay_command();
 Command sensors_command();
 Command status_command();

@@ -197,11 +197,15 @@ class Schema {
     const auto [entry, added] = names_.emplace(target, "");
     if (added) {
       std::string name;
-      for (const char c : target->name) {
+      std::string_view words = target->name;
+      for (const std::string_view article : {"a ", "an "}) {
+        if (words.starts_with(article)) words.remove_prefix(article.size());
+      }
+      for (const char c : words) {
         if (c == ' ' || c == '\'') continue;
         name += c;
       }
-      entry->second = name + std::to_string(names_.size());
+      entry->second = name;
       pending_.push_back(target);
     }
     writer_.text("$ref", "#/definitions/" + entry->second);
