@@ -15,6 +15,10 @@
 #include "core/event/writer.h"
 #include "core/pipeline/pipeline.h"
 
+namespace tetragon::policy {
+class Manager;
+}
+
 namespace tetragon::control {
 
 struct ProbeResult {
@@ -29,12 +33,14 @@ struct SensorInfo {
 };
 
 struct Api {
-  Api(bus::Bus& events, const event::Writer& form, pipeline::Pipeline& state)
-      : bus(events), writer(form), pipeline(state) {}
+  Api(bus::Bus& events, const event::Writer& form, pipeline::Pipeline& state, policy::Manager& manager)
+      : bus(events), writer(form), pipeline(state), policies(manager) {}
 
   bus::Bus& bus;
   const event::Writer& writer;
   pipeline::Pipeline& pipeline;
+  policy::Manager& policies;
+  bool deprecated_policy_calls = false;  // --enable-deprecated-tracingpolicy-grpc
   uint64_t event_queue_size = 10000;  // per subscriber
   std::vector<int> ancestor_events;   // event types that carry ancestors
   std::function<std::vector<ProbeResult>()> probes;

@@ -40,6 +40,21 @@ class Service final : public ServiceBase {
   Reactor* GetDebug(Context* context, const GetDebugRequest* request, GetDebugResponse* response) override;
   Reactor* SetDebug(Context* context, const SetDebugRequest* request, SetDebugResponse* response) override;
 
+  Reactor* AddTracingPolicy(Context* context, const AddTracingPolicyRequest* request,
+                            AddTracingPolicyResponse* response) override;
+  Reactor* DeleteTracingPolicy(Context* context, const DeleteTracingPolicyRequest* request,
+                               DeleteTracingPolicyResponse* response) override;
+  Reactor* ListTracingPolicies(Context* context, const ListTracingPoliciesRequest* request,
+                               ListTracingPoliciesResponse* response) override;
+  Reactor* ConfigureTracingPolicy(Context* context, const ConfigureTracingPolicyRequest* request,
+                                  ConfigureTracingPolicyResponse* response) override;
+  Reactor* EnableTracingPolicy(Context* context, const EnableTracingPolicyRequest* request,
+                               EnableTracingPolicyResponse* response) override;
+  Reactor* DisableTracingPolicy(Context* context, const DisableTracingPolicyRequest* request,
+                                DisableTracingPolicyResponse* response) override;
+  Result<void> old_enable(const std::string& name, const std::string& namespace_, bool on);
+  policy::Manager& policies() const { return api_.policies; }
+
   const Api& api_;
   Feeder feeder_;
 };

@@ -11,9 +11,9 @@ namespace {
 using namespace tetragon::daemon;
 
 constexpr Step kSteps[] = {
-    read_configuration, start_log,     block_signals,  take_run_folder, look_at_kernel,
-    open_replay,        make_pipeline, load_plugins,   run_replay,      start_export,
-    start_plugins,      start_api,     scan_processes, start_reader,    run,
+    read_configuration, start_log,  block_signals, take_run_folder, look_at_kernel, open_replay,    make_pipeline,
+    load_plugins,       run_replay, start_export,  start_plugins,   start_api,      scan_processes, start_reader,
+    load_policies,      run,
 };
 
 }  // namespace

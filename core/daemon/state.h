@@ -31,6 +31,7 @@
 
 namespace tetragon::daemon {
 
+class PolicyHost;
 struct PluginSink;
 struct RecordingFile;
 
@@ -63,6 +64,7 @@ struct State {
   bus::Bus bus;
   std::unique_ptr<pipeline::Pipeline> pipeline;
   std::unique_ptr<plugin_host::PluginHost> plugins;
+  std::unique_ptr<PolicyHost> policies;
 
   std::unique_ptr<sink::JsonExport> json_export;
   std::vector<std::unique_ptr<PluginSink>> plugin_sinks;
@@ -93,6 +95,7 @@ Result<void> start_plugins(State& state);
 Result<void> start_api(State& state);
 Result<void> scan_processes(State& state);
 Result<void> start_reader(State& state);
+Result<void> load_policies(State& state);
 Result<void> run(State& state);
 
 // Stops what runs, in reverse, and logs the balance.

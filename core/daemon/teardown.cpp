@@ -4,6 +4,7 @@
 #include <numeric>
 
 #include "core/daemon/plugin_sink.h"
+#include "core/daemon/policy_host.h"
 #include "core/daemon/recording_file.h"
 #include "core/daemon/state.h"
 #include "core/util/log.h"
@@ -42,6 +43,7 @@ void log_balance(State& state) {
 void teardown(State& state) {
   // First nothing new comes, then what is under way goes out, then the doors close.
   // Detached before the last drain, so that the drain ends and nothing stays in the ring.
+  if (state.policies != nullptr) state.policies->manager().clear();
   if (state.plugins != nullptr) state.plugins->stop(plugin_host::Kind::hook);
   if (state.reader != nullptr) state.reader->stop();
   if (state.reader_thread.joinable()) state.reader_thread.join();
@@ -60,6 +62,7 @@ void teardown(State& state) {
   state.plugin_sinks.clear();
   state.grpc.reset();
   state.health.reset();
+  state.policies.reset();
   if (state.plugins != nullptr) state.plugins->stop_all();
   if (!state.info_file.empty()) ::unlink(state.info_file.c_str());
   state.pid_file.reset();

@@ -76,6 +76,7 @@ struct Hook {
   uint32_t policy_offset = 0;  // of the text inside it
   std::string message_field, tag_fields;
   std::vector<Fields> instances;
+  mutable uint64_t events = 0;  // written so far; counted under the pipeline's lock
 };
 
 class HookTable {

@@ -113,6 +113,7 @@ bool Pipeline::send_hook(const hook::Hook& hook, const hook::Record& record) {
   hook::PolicyName policy;
   if (!hook::append_body(hook, record, arg_context_, hook_body_, policy)) return false;
   ++hook_stats_.events;
+  ++hook.events;
   process::HookEvent event;
   event.type = hook.type;
   event.process = record.process;
@@ -164,6 +165,12 @@ void Pipeline::on_loader(const tetragon_loader_event& event) {
   made.time_ns = event.time_ns;
   made.body = hook_body_;
   tracker_.on_hook(made);
+}
+
+uint64_t Pipeline::hook_events(uint32_t id) const {
+  std::lock_guard lock(mutex_);
+  const hook::Hook* hook = hooks_.find(id);
+  return hook == nullptr ? 0 : hook->events;
 }
 
 HookStats Pipeline::hook_stats() const {

@@ -70,6 +70,8 @@ class Pipeline {
   Result<void> define_hook(const hook::HookInfo& info);
   // After the hook was detached. Records of it may still lie in the ring: the definition goes some time later.
   void forget_hook(uint32_t id);
+  // Events of this hook so far; 0 when it is not known (any more).
+  uint64_t hook_events(uint32_t id) const;
 
   // Holds the pipeline for one drain; publishes what came of it when it goes.
   class Drain {

@@ -334,24 +334,45 @@ std::vector<HookEntry> PluginHost::hooks() const {
   return list;
 }
 
+namespace {
+
+// Sections of policies that a hook type serves.
+std::vector<std::string> sections_of(const tetragon_hook_type& type) {
+  std::vector<std::string> all;
+  if (!TETRAGON_HAS(&type, hook_add) || type.hook_add == nullptr) {
+    return all;
+  }
+  if (type.policy_section.size != 0) {
+    all.emplace_back(type.policy_section.data, type.policy_section.size);
+  }
+  if (TETRAGON_HAS(&type, more_sections) && type.more_sections.size != 0) {
+    for (std::string_view one : split({type.more_sections.data, type.more_sections.size}, ',')) {
+      all.emplace_back(trim(one));
+    }
+  }
+  return all;
+}
+
+}  // namespace
+
 std::uint16_t PluginHost::serves(std::string_view section) const {
   for (const HookEntry& entry : hooks()) {
-    const tetragon_hook_type& type = *entry.type;
-    if (!TETRAGON_HAS(&type, hook_add) || type.hook_add == nullptr) {
-      continue;
-    }
-    const std::string_view own(type.policy_section.data == nullptr ? "" : type.policy_section.data,
-                               type.policy_section.size);
-    std::string_view more;
-    if (TETRAGON_HAS(&type, more_sections) && type.more_sections.data != nullptr) {
-      more = {type.more_sections.data, type.more_sections.size};
-    }
-    const auto others = split(more, ',');
-    if (!own.empty() && (own == section || std::find(others.begin(), others.end(), section) != others.end())) {
+    const auto all = sections_of(*entry.type);
+    if (std::find(all.begin(), all.end(), section) != all.end()) {
       return entry.plugin;
     }
   }
   return 0;
+}
+
+std::vector<std::string> PluginHost::sections() const {
+  std::vector<std::string> all;
+  for (const HookEntry& entry : hooks()) {
+    for (std::string& one : sections_of(*entry.type)) {
+      all.push_back(std::move(one));
+    }
+  }
+  return all;
 }
 
 Result<std::unique_ptr<AttachedHook>> PluginHost::add_hook(std::uint16_t plugin, HookSetup setup,

@@ -110,6 +110,8 @@ class PluginHost {
 
   // The running plugin that serves a section of policies; 0: none.
   std::uint16_t serves(std::string_view section) const;
+  // All sections that running plugins serve.
+  std::vector<std::string> sections() const;
   // From one thread at a time. Failed: nothing of it is left.
   Result<std::unique_ptr<AttachedHook>> add_hook(std::uint16_t plugin, HookSetup setup,
                                                  const tetragon_hook_request& request);

@@ -97,6 +97,13 @@ Result<void> load_plugins(State& state) {
     state.pipeline->inject(record.data(), record.size());
     return true;
   };
+  services.feature = [&state](std::string_view name) -> Result<void> {
+    const auto* feature = state.features ? state.features->find(name) : nullptr;
+    if (feature == nullptr)
+      return Error(Code::not_found, "no feature of the kernel is named '" + std::string(name) + "'");
+    if (feature->supported) return {};
+    return Error(Code::unsupported, feature->reason);
+  };
   plugin_host::Options options;
   options.plugin_dir = config.get_string("plugin-dir");
   options.allow_list = config.get_string("plugin-allow-list");

@@ -5,8 +5,6 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <filesystem>
-#include <system_error>
 
 #include "bpf/shared/process.h"
 #include "core/bpf_runtime/failure.h"
@@ -73,16 +71,6 @@ std::string joined(const std::vector<std::string>& words) {
   return out;
 }
 
-// Policies that lie there for another version of Tetragon are not enforced by this one; that must not go unnoticed.
-void warn_of_policies(const config::Config& config) {
-  const std::string& folder = config.get_string("tracing-policy-dir");
-  std::error_code error;
-  const std::filesystem::directory_iterator files(folder, error);
-  if (error || files == std::filesystem::directory_iterator()) return;
-  log::warn("tracing policies are not supported by this version; the files in this folder are NOT in force",
-            {{"tracing-policy-dir", folder}});
-}
-
 }  // namespace
 
 Result<void> look_at_kernel(State& state) {
@@ -138,7 +126,6 @@ Result<void> look_at_kernel(State& state) {
         "(docs/faq.md)");
   }
   log::info("BPF features: " + features.line());
-  warn_of_policies(config);
   return {};
 }
 

@@ -14,7 +14,7 @@ namespace tetragon::daemon {
 namespace {
 
 constexpr uint16_t kNobody = UINT16_MAX;  // a plugin number that no plugin has; 0 stands for definitions of hooks
-constexpr size_t kDrainRecords = 1024;  // as many as a busy reader takes at once
+constexpr size_t kDrainRecords = 1024;    // as many as a busy reader takes at once
 
 // Numbers of plugins differ from run to run; names do not.
 Result<std::vector<uint16_t>> map_plugins(const State& state, const pipeline::RecordingHead& head) {

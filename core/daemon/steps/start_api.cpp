@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "core/daemon/encoder_options.h"
+#include "core/daemon/policy_host.h"
 #include "core/daemon/state.h"
 #include "core/util/log.h"
 
@@ -19,8 +20,9 @@ std::vector<control::ProbeResult> probes(const State& state) {
 
 Result<void> start_api(State& state) {
   const config::Config& config = state.conf();
-  state.api = std::make_unique<control::Api>(state.bus, *state.writer, *state.pipeline);
+  state.api = std::make_unique<control::Api>(state.bus, *state.writer, *state.pipeline, state.policies->manager());
   control::Api& api = *state.api;
+  api.deprecated_policy_calls = config.get_bool("enable-deprecated-tracingpolicy-grpc");
   api.event_queue_size = config.get_uint("event-queue-size");
   api.ancestor_events = ancestor_events(config);
   api.probes = [&state] { return probes(state); };

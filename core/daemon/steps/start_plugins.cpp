@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "core/daemon/plugin_sink.h"
+#include "core/daemon/policy_host.h"
 #include "core/daemon/state.h"
 #include "core/util/log.h"
 
@@ -13,6 +14,7 @@ Result<void> start_plugins(State& state) {
       log::error("plugin failed", {{"id", plugin.id}, {"file", plugin.path}, {"reason", plugin.reason}});
     }
   }
+  state.policies = std::make_unique<PolicyHost>(state);
   return start_plugin_sinks(state);
 }
 

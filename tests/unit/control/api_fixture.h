@@ -17,6 +17,7 @@
 
 #include "core/control/grpc_server.h"
 #include "tests/unit/pipeline/records.h"
+#include "tests/unit/policy/fake_host.h"
 #include "tests/unit/sink/batches.h"
 #include "tetragon/sensors.grpc.pb.h"
 
@@ -58,7 +59,9 @@ struct Served {
   bus::Bus bus;
   event::Writer writer{"node", "cluster"};
   pipeline::Pipeline pipeline{process::TrackerOptions{}, bus};
-  Api api{bus, writer, pipeline};
+  policy::testing::FakeKernel kernel;
+  policy::Manager policies{kernel.host()};
+  Api api{bus, writer, pipeline, policies};
   std::unique_ptr<GrpcServer> server;
   std::string address = "unix://" + (folder / "api.sock");
 

@@ -144,12 +144,6 @@ TEST_CASE("what this version does not do is unimplemented") {
   Served served;
   const Stub stub = served.stub();
   constexpr auto unimplemented = grpc::StatusCode::UNIMPLEMENTED;
-  CHECK(code_of(*stub, &Client::AddTracingPolicy) == unimplemented);
-  CHECK(code_of(*stub, &Client::DeleteTracingPolicy) == unimplemented);
-  CHECK(code_of(*stub, &Client::ListTracingPolicies) == unimplemented);
-  CHECK(code_of(*stub, &Client::ConfigureTracingPolicy) == unimplemented);
-  CHECK(code_of(*stub, &Client::EnableTracingPolicy) == unimplemented);
-  CHECK(code_of(*stub, &Client::DisableTracingPolicy) == unimplemented);
   CHECK(code_of(*stub, &Client::EnableSensor) == unimplemented);
   CHECK(code_of(*stub, &Client::DisableSensor) == unimplemented);
   CHECK(code_of(*stub, &Client::RemoveSensor) == unimplemented);

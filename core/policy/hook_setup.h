@@ -1,0 +1,21 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+// Brings a compiled hook into the BPF objects that its plugin opens: the configuration before load, the sets after it.
+
+#include <memory>
+
+#include "core/policy/compiled.h"
+#include "core/util/result.h"
+
+namespace tetragon::bpf_runtime {
+class Object;
+}
+
+namespace tetragon::policy {
+
+// Sizes the maps of the hook's sets, leaves the empty ones out, writes tg_hook. `host_user_ns`: inode number.
+Result<void> configure_object(bpf_runtime::Object& object, const CompiledHook& hook);
+Result<void> fill_object(bpf_runtime::Object& object, const CompiledHook& hook);
+
+}  // namespace tetragon::policy

@@ -1,0 +1,259 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "core/policy/manager.h"
+
+#include <algorithm>
+#include <exception>
+#include <utility>
+
+#include "core/util/log.h"
+#include "core/util/strings.h"
+
+namespace tetragon::policy {
+namespace {
+
+constexpr const char* kEnforcing[] = {"Sigkill", "Signal", "Override", "NotifyEnforcer", "Set"};
+
+bool enforces(const Policy& policy) {
+  const auto any = [](const std::vector<Action>& actions) {
+    return std::any_of(actions.begin(), actions.end(), [](const Action& action) {
+      return std::find(std::begin(kEnforcing), std::end(kEnforcing), *action.name) != std::end(kEnforcing);
+    });
+  };
+  const auto hook_enforces = [&](const Hook& hook) {
+    return std::any_of(hook.selectors.begin(), hook.selectors.end(), [&](const Selector& selector) {
+      return any(selector.match_actions) || any(selector.match_return_actions);
+    });
+  };
+  return std::any_of(policy.hooks.begin(), policy.hooks.end(), hook_enforces) ||
+         std::any_of(policy.plugin_hooks.begin(), policy.plugin_hooks.end(),
+                     [&](const PluginHook& one) { return hook_enforces(one.hook); });
+}
+
+// What the policy asks for; a policy without enforcement can only watch.
+Mode wanted_mode(const Policy& policy) {
+  if (!enforces(policy)) return Mode::monitor_only;
+  const Option* option = policy.find_option("policy-mode");
+  return option != nullptr && *option->value == "monitor" ? Mode::monitor : Mode::enforce;
+}
+
+std::string sensor_of(const std::string& section) {
+  if (section == "kprobes") return "generic_kprobe";
+  if (section == "fentries") return "generic_fentry";
+  if (section == "tracepoints") return "generic_tracepoint";
+  if (section == "uprobes") return "generic_uprobe";
+  if (section == "usdts") return "generic_usdt";
+  if (section == "lsmhooks") return "generic_lsm";
+  if (section == "loader") return "__loader__";
+  return section;
+}
+
+std::string title(const std::string& name, const std::string& namespace_) {
+  return namespace_.empty() ? quoted(name) : quoted(name) + " in namespace " + quoted(namespace_);
+}
+
+std::string joined_errors(const Parsed& parsed, std::string_view file) {
+  std::string text;
+  for (const Finding& finding : parsed.findings) {
+    if (!finding.warning) text += (text.empty() ? "" : "\n") + to_string(finding, file);
+  }
+  return text;
+}
+
+}  // namespace
+
+Result<Manager::Loaded*> Manager::find(const std::string& name, const std::string& namespace_) {
+  const auto found = policies_.find({namespace_, name});
+  if (found == policies_.end()) {
+    return Error(Code::not_found, "there is no tracing policy " + title(name, namespace_));
+  }
+  return &found->second;
+}
+
+Result<void> Manager::add(std::string_view yaml, const std::string& file) {
+  std::lock_guard lock(mutex_);
+  const std::string where = file.empty() ? std::string("policy") : file;
+  Parsed parsed = host_.parse(yaml, file);
+  for (const Finding& finding : parsed.findings) {
+    if (finding.warning) log::warn("tracing policy", {{"warning", to_string(finding, where)}});
+  }
+  Policy& policy = parsed.policy;
+  const std::string name = *policy.name;
+  const Key key{*policy.namespace_, name};
+  const auto known = policies_.find(key);
+  if (known != policies_.end() && known->second.state != State::load_error) {
+    return Error(Code::exists, "tracing policy " + title(name, key.first) + " exists already: delete it first");
+  }
+  const auto fail = [&](Error error) -> Result<void> {
+    if (!name.empty()) {
+      Loaded entry;
+      entry.id = known != policies_.end() ? known->second.id : next_id_++;
+      entry.policy = std::move(policy);
+      entry.error = error.message();
+      policies_.insert_or_assign(key, std::move(entry));
+    }
+    return error;
+  };
+  if (!parsed.ok()) {
+    return fail(Error(Code::invalid, joined_errors(parsed, where)));
+  }
+  Loaded entry;
+  entry.id = known != policies_.end() ? known->second.id : next_id_++;
+  entry.policy = policy;
+  entry.mode = wanted_mode(policy);
+  if (auto loaded = load(entry); !loaded.ok()) {
+    unload(entry);
+    return fail(std::move(loaded).error().with_context("tracing policy " + title(name, key.first)));
+  }
+  log::info("tracing policy loaded", {{"name", name}, {"namespace", key.first}, {"hooks", entry.attachments.size()}});
+  policies_.insert_or_assign(key, std::move(entry));
+  return {};
+}
+
+Result<void> Manager::load(Loaded& entry) {
+  struct AtEnd {
+    const std::function<void()>& call;
+    ~AtEnd() {
+      if (call) call();
+    }
+  } at_end{host_.after_load};
+
+  auto compiled = host_.compile(entry.policy);
+  if (!compiled.ok()) return std::move(compiled).error();
+  entry.compiled = std::move(*compiled);
+  for (const Finding& finding : entry.compiled.warnings) {
+    log::warn("tracing policy", {{"warning", to_string(finding, entry.policy.file)}});
+  }
+  if (!entry.compiled.groups.empty()) {
+    TETRAGON_TRY(host_.refresh());
+  }
+  if (entry.compiled.loader) {
+    CompiledHook loader;
+    loader.section = "loader";
+    loader.description = "loader";
+    loader.place = entry.policy.loader.place;
+    entry.compiled.hooks.push_back(std::move(loader));
+  }
+  for (CompiledHook& hook : entry.compiled.hooks) {
+    hook.config.id = next_hook_++;
+    hook.info.id = hook.config.id;
+    // Before the first record of it can come.
+    if (hook.section != "loader") TETRAGON_TRY(host_.define_hook(hook.info));
+    auto attached = host_.attach(hook, *entry.policy.name);
+    if (!attached.ok()) {
+      const std::string where = entry.policy.file.empty() ? std::string("policy") : entry.policy.file;
+      host_.forget_hook(hook.info.id);
+      hook.info.id = 0;
+      return std::move(attached).error().with_context(where + ":" + std::to_string(hook.place.line) + ":" +
+                                                      std::to_string(hook.place.column) + ": spec." + hook.description);
+    }
+    entry.attachments.push_back(std::move(*attached));
+  }
+  entry.state = State::enabled;
+  return {};
+}
+
+void Manager::unload(Loaded& entry) noexcept {
+  entry.posts_before = count_posts(entry);
+  while (!entry.attachments.empty()) entry.attachments.pop_back();
+  for (const CompiledHook& hook : entry.compiled.hooks) {
+    if (hook.info.id != 0 && hook.section != "loader") host_.forget_hook(hook.info.id);
+  }
+  if (!entry.compiled.groups.empty()) host_.release_groups(entry.compiled.groups);
+  entry.compiled = {};
+}
+
+uint64_t Manager::count_posts(const Loaded& entry) const {
+  uint64_t posts = entry.posts_before;
+  for (const CompiledHook& hook : entry.compiled.hooks) {
+    if (hook.info.id != 0 && host_.hook_events) posts += host_.hook_events(hook.info.id);
+  }
+  return posts;
+}
+
+Result<void> Manager::remove(const std::string& name, const std::string& namespace_) {
+  std::lock_guard lock(mutex_);
+  auto found = find(name, namespace_);
+  TETRAGON_TRY(found);
+  unload(**found);
+  policies_.erase({namespace_, name});
+  log::info("tracing policy deleted", {{"name", name}, {"namespace", namespace_}});
+  return {};
+}
+
+Result<void> Manager::enable(const std::string& name, const std::string& namespace_, bool on) {
+  std::lock_guard lock(mutex_);
+  auto found = find(name, namespace_);
+  TETRAGON_TRY(found);
+  Loaded& entry = **found;
+  if (entry.state == State::load_error) {
+    return Error(Code::state, "tracing policy " + title(name, namespace_) +
+                                  " could not be loaded; add it again when this is mended: " + entry.error);
+  }
+  if ((entry.state == State::enabled) == on) return {};
+  if (!on) {
+    unload(entry);
+    entry.state = State::disabled;
+    return {};
+  }
+  if (auto loaded = load(entry); !loaded.ok()) {
+    unload(entry);
+    entry.state = State::load_error;
+    entry.error = loaded.error().message();
+    return std::move(loaded).error().with_context("tracing policy " + title(name, namespace_));
+  }
+  return {};
+}
+
+Result<void> Manager::set_mode(const std::string& name, const std::string& namespace_, Mode mode) {
+  std::lock_guard lock(mutex_);
+  auto found = find(name, namespace_);
+  TETRAGON_TRY(found);
+  Loaded& entry = **found;
+  if (mode != Mode::enforce && mode != Mode::monitor) {
+    return Error(Code::invalid, "a mode that can be set is enforce or monitor");
+  }
+  if (entry.mode == Mode::monitor_only) {
+    if (mode == Mode::monitor) return {};
+    return Error(Code::invalid, "tracing policy " + title(name, namespace_) +
+                                    " has no action that enforces anything: its mode is monitor_only");
+  }
+  entry.mode = mode;
+  return {};
+}
+
+std::vector<PolicyStatus> Manager::list() const {
+  std::lock_guard lock(mutex_);
+  std::vector<PolicyStatus> all;
+  all.reserve(policies_.size());
+  for (const auto& [key, entry] : policies_) {
+    PolicyStatus status;
+    status.id = entry.id;
+    status.namespace_ = key.first;
+    status.name = key.second;
+    status.file = entry.policy.file;
+    status.error = entry.error;
+    status.state = entry.state;
+    status.mode = entry.state == State::enabled ? entry.mode : Mode::unknown;
+    status.posts = count_posts(entry);
+    for (size_t n = 0; n < entry.attachments.size(); ++n) {
+      const CompiledHook& hook = entry.compiled.hooks[n];
+      const std::string sensor = sensor_of(hook.section);
+      if (std::find(status.sensors.begin(), status.sensors.end(), sensor) == status.sensors.end()) {
+        status.sensors.push_back(sensor);
+      }
+      status.kernel_memory += entry.attachments[n]->kernel_memory();
+      status.hooks.push_back({hook.description, entry.attachments[n]->said()});
+    }
+    all.push_back(std::move(status));
+  }
+  std::sort(all.begin(), all.end(), [](const PolicyStatus& a, const PolicyStatus& b) { return a.id < b.id; });
+  return all;
+}
+
+void Manager::clear() noexcept {
+  std::lock_guard lock(mutex_);
+  for (auto& [key, entry] : policies_) unload(entry);
+  policies_.clear();
+}
+
+}  // namespace tetragon::policy
