@@ -11,9 +11,7 @@
 namespace tetragon::pipeline {
 namespace {
 
-// A program that still ran when its hook was detached has long ended, and the reader has looked at the ring.
-constexpr uint64_t kForgetAfterNs = 2'000'000'000;
-constexpr uint32_t kForgetAfterFlushes = 2;
+constexpr uint32_t kForgetAfterFlushes = 2;  // the reader has looked at all that was in the ring
 
 constexpr size_t kDefinitionSize = TG_RECORD_MAX / 2;
 
@@ -53,7 +51,7 @@ void Pipeline::forget_now(uint32_t id) {
 void Pipeline::forget_detached() {
   const auto now = static_cast<uint64_t>(boot_now_ns());
   std::erase_if(detached_, [&](Detached& one) {
-    if (++one.flushes < kForgetAfterFlushes || now - one.since_ns < kForgetAfterNs) return false;
+    if (++one.flushes < kForgetAfterFlushes || now - one.since_ns < forget_delay_ns_) return false;
     forget_now(one.hook);
     if (recording_ != nullptr) {
       record_definition(hook::kRecordForget, {reinterpret_cast<const char*>(&one.hook), sizeof(one.hook)});

@@ -70,6 +70,8 @@ class Pipeline {
   Result<void> define_hook(const hook::HookInfo& info);
   // After the hook was detached. Records of it may still lie in the ring: the definition goes some time later.
   void forget_hook(uint32_t id);
+  // How much later, at least.
+  void set_forget_delay(uint64_t ns) noexcept { forget_delay_ns_ = ns; }
   // Events of this hook so far; 0 when it is not known (any more).
   uint64_t hook_events(uint32_t id) const;
 
@@ -153,6 +155,8 @@ class Pipeline {
   hook::Merger calls_;
   std::vector<const tetragon_arg_type*> arg_types_;
   std::vector<Detached> detached_;
+  // A program that still ran when its hook was detached has long ended after this.
+  uint64_t forget_delay_ns_ = 2'000'000'000;
   HookStats hook_stats_;
   std::string hook_body_;                               // reused
   std::array<std::string, TG_HOOK_SLOTS> hook_pieces_;  // values that came in pieces
