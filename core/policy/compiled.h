@@ -18,10 +18,10 @@ namespace tetragon::policy {
 
 // The contents of a hook's maps; see "maps of a hook" in hook.h.
 struct HookSets {
-  std::vector<std::pair<uint32_t, uint64_t>> numbers;    // set, value
-  std::vector<std::pair<uint32_t, std::string>> texts;   // set, text (Equal; long prefixes)
+  std::vector<std::pair<uint32_t, uint64_t>> numbers;   // set, value
+  std::vector<std::pair<uint32_t, std::string>> texts;  // set, text (Equal; long prefixes)
   std::vector<std::pair<uint32_t, std::string>> prefixes, postfixes;
-  std::vector<std::string> substrings;                   // in order of the array
+  std::vector<std::string> substrings;  // in order of the array
   struct Address {
     uint32_t set = 0;
     uint8_t bits = 0;  // of the prefix
@@ -40,11 +40,11 @@ struct HookTarget {
 
 // One BPF object: hooks whose places differ in how arguments are found (USDT sites) become several of the same id.
 struct CompiledHook {
-  std::string section;  // "kprobes", …; which plugin serves it
+  std::string section;      // "kprobes", …; which plugin serves it
   std::string description;  // "kprobes[0] security_file_open", for messages and listings
   Place place;
-  uint32_t flags = 0;   // TETRAGON_HOOK_*
-  std::string backend;  // forced by an option; empty: the plugin chooses
+  uint32_t flags = 0;       // TETRAGON_HOOK_*
+  std::string backend;      // forced by an option; empty: the plugin chooses
   tg_hook_config config{};  // config.id is a placeholder (0) that the manager replaces
   HookSets sets;
   std::vector<HookTarget> targets;

@@ -1,0 +1,118 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "core/policy/compile.h"
+
+#include <algorithm>
+
+#include "core/policy/compile_hook.h"
+#include "core/util/strings.h"
+
+namespace tetragon::policy {
+
+namespace {
+
+// What belongs to the policy as a whole and is not served here: said, never ignored.
+void check_policy(CompileState& state) {
+  const Policy& policy = state.policy;
+  if (policy.namespaced) {
+    state.error(policy.namespace_.place, "kind",
+                "TracingPolicyNamespaced selects pods, which this version does not know (enable-policy-filter has no "
+                "effect yet); write it as TracingPolicy to hook the whole host");
+  }
+  const auto selector = [&](const std::optional<LabelSelector>& one, const char* name, Place place) {
+    if (one) {
+      state.error(place, std::string("spec.") + name,
+                  std::string(name) +
+                      " selects pods or containers, which this version does not know "
+                      "(enable-policy-filter has no effect yet); leave it out to hook the whole host");
+    }
+  };
+  const auto place_of = [](const std::optional<LabelSelector>& one) {
+    if (one && !one->match_labels.empty()) {
+      return one->match_labels.front().first.place;
+    }
+    return one && !one->match_expressions.empty() ? one->match_expressions.front().place : Place();
+  };
+  selector(policy.pod_selector, "podSelector", place_of(policy.pod_selector));
+  selector(policy.container_selector, "containerSelector", place_of(policy.container_selector));
+  // hostSelector {} alone is the whole host: what every policy here is about.
+  if (policy.host_selector && !policy.host_selector->empty()) {
+    selector(policy.host_selector, "hostSelector", place_of(policy.host_selector));
+  }
+  if (!policy.enforcers.empty()) {
+    state.error(policy.enforcers.front().place, "spec.enforcers",
+                "enforcers need a plugin that is not installed (package tetragon-hook-killer)");
+  }
+}
+
+}  // namespace
+
+bool Compiled::ok() const noexcept {
+  return std::all_of(findings.begin(), findings.end(), [](const Finding& one) { return one.warning; });
+}
+
+Compiled compile(const Policy& policy, Environment& environment) {
+  static const Vocabulary nothing;
+  Compiled out;
+  if (environment.facts == nullptr) {
+    out.findings.push_back({{}, false, "spec", "nothing is known of this kernel"});
+    return out;
+  }
+  Environment with_words = environment;
+  if (with_words.vocabulary == nullptr) {
+    with_words.vocabulary = &nothing;
+  }
+  CompileState state{policy, with_words, out};
+  check_policy(state);
+  for (const Hook& hook : policy.hooks) {
+    const std::string section = to_string(hook.section);
+    HookCompiler(state, hook, section, "spec." + section + "[" + std::to_string(hook.number) + "]").run();
+  }
+  out.policy.loader = *policy.loader;
+  for (const PluginHook& hook : policy.plugin_hooks) {
+    // The plugin knows what its section means: it gets the scalars, and hooks without values.
+    CompiledHook compiled;
+    compiled.section = *hook.section;
+    compiled.description = *hook.section + "[" + std::to_string(hook.hook.number) + "]";
+    compiled.place = hook.section.place;
+    for (const auto& [key, value] : hook.attributes) {
+      compiled.attributes[key] = *value;
+    }
+    compiled.info.type = event::Type::process_plugin;
+    compiled.info.policy = *policy.name;
+    compiled.info.message = *hook.hook.message;
+    for (const auto& tag : hook.hook.tags) {
+      compiled.info.tags.push_back(*tag);
+    }
+    out.policy.hooks.push_back(std::move(compiled));
+  }
+  if (!out.ok()) {
+    if (environment.groups != nullptr) {
+      for (const uint32_t group : out.policy.groups) {
+        environment.groups->release(static_cast<uint16_t>(group));
+      }
+    }
+    out.policy = {};
+  }
+  for (const Finding& finding : out.findings) {
+    if (finding.warning) {
+      out.policy.warnings.push_back(finding);
+    }
+  }
+  return out;
+}
+
+Result<CompiledPolicy> compile_or_error(const Policy& policy, Environment& environment) {
+  Compiled compiled = compile(policy, environment);
+  if (compiled.ok()) {
+    return std::move(compiled.policy);
+  }
+  std::string text;
+  for (const Finding& finding : compiled.findings) {
+    if (!finding.warning) {
+      text += (text.empty() ? "" : "\n") + to_string(finding, policy.file);
+    }
+  }
+  return Error(Code::invalid, std::move(text));
+}
+
+}  // namespace tetragon::policy
