@@ -141,7 +141,8 @@ void print_event(CompactLine& line, const tetragon::GetEventsResponse& event) {
       line.head("🕵️", "uprobe");
       line.process(node, process_of(event.process_uprobe()));
       line.part(event.process_uprobe().path());
-      line.part(event.process_uprobe().symbol());
+      line.part(event.process_uprobe().symbol().empty() ? "+" + hex(event.process_uprobe().offset())
+                                                        : event.process_uprobe().symbol());
       break;
     case Response::kProcessUsdt:
       line.head("🕵️", "usdt");

@@ -27,6 +27,16 @@ std::string hex_bytes(const std::string& bytes) {
   return text;
 }
 
+template <class Program>
+std::string program_text(const Program& program) {
+  return program.progtype() + " " + program.progname() + " instruction count " + std::to_string(program.insncnt());
+}
+
+std::string credentials_text(const tetragon::ProcessCredentials& cred) {
+  return "uid " + std::to_string(cred.uid().value()) + " gid " + std::to_string(cred.gid().value()) + " euid " +
+         std::to_string(cred.euid().value()) + " egid " + std::to_string(cred.egid().value());
+}
+
 }  // namespace
 
 std::string hex(std::uint64_t value) {
@@ -82,6 +92,19 @@ std::string argument_text(const tetragon::KprobeArgument& argument) {
     case Argument::kCapPermittedArg: text = argument.cap_permitted_arg(); break;
     case Argument::kCapEffectiveArg: text = argument.cap_effective_arg(); break;
     case Argument::kBpfCmdArg: text = tetragon::BpfCmd_Name(argument.bpf_cmd_arg()); break;
+    case Argument::kBpfAttrArg: text = program_text(argument.bpf_attr_arg()); break;
+    case Argument::kBpfProgArg: text = program_text(argument.bpf_prog_arg()); break;
+    case Argument::kBpfMapArg: text = argument.bpf_map_arg().maptype() + " " + argument.bpf_map_arg().mapname(); break;
+    case Argument::kPerfEventArg:
+      text = argument.perf_event_arg().type() + " " + argument.perf_event_arg().kprobefunc();
+      break;
+    case Argument::kProcessCredentialsArg: text = credentials_text(argument.process_credentials_arg()); break;
+    case Argument::kUserNsArg: text = "user namespace " + std::to_string(argument.user_ns_arg().ns().inum()); break;
+    case Argument::kSyscallId: {
+      const auto& call = argument.syscall_id();
+      text = call.abi() + (call.abi().empty() ? "" : "/") + std::to_string(call.id());
+      break;
+    }
     case Argument::kErrorArg: text = "(" + argument.error_arg().message() + ")"; break;
     case Argument::ARG_NOT_SET: text = "-"; break;
     default: {

@@ -367,6 +367,13 @@ void kprobe_details(CompactLine& line, const std::string& node_name, const tetra
   }
   kprobe.head("❓", "syscall");
   kprobe.text(event.function_name());
+  // No table says what matters of this one, so all of it is shown, as it is told.
+  for (const auto& argument : event.args()) {
+    line.part(argument_text(argument));
+  }
+  if (event.has_return_()) {
+    line.part("= " + argument_text(event.return_()), Color::none);
+  }
 }
 
 void tracepoint_details(CompactLine& line, const std::string& node_name, const tetragon::ProcessTracepoint& event) {

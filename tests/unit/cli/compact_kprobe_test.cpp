@@ -175,6 +175,37 @@ TEST_CASE("other functions keep their whole name") {
   CHECK(printed(kprobe("__x64_sys_lseek")) == line("❓ syscall", "__x64_sys_lseek"));
 }
 
+TEST_CASE("other functions show what they were called with") {
+  Response event = kprobe("__x64_sys_ptrace");
+  argument(event).set_int_arg(16);
+  auto& pid = argument(event);
+  pid.set_long_arg(-1);
+  pid.set_label("pid");
+  argument(event).mutable_error_arg()->set_message("Bad address");
+  argument(event).set_string_arg("a\nb");
+  event.mutable_process_kprobe()->mutable_return_()->set_int_arg(-3);
+  CHECK(printed(event) == line("❓ syscall", "__x64_sys_ptrace 16 pid=-1 (Bad address) a\\x0ab = -3"));
+
+  event = kprobe("commit_creds");
+  auto& cred = *argument(event).mutable_process_credentials_arg();
+  cred.mutable_uid()->set_value(1000);
+  cred.mutable_euid()->set_value(0);
+  auto& program = *argument(event).mutable_bpf_attr_arg();
+  program.set_progtype("BPF_PROG_TYPE_KPROBE");
+  program.set_progname("p");
+  program.set_insncnt(2);
+  auto& map = *argument(event).mutable_bpf_map_arg();
+  map.set_maptype("BPF_MAP_TYPE_HASH");
+  map.set_mapname("m");
+  auto& call = *argument(event).mutable_syscall_id();
+  call.set_id(5);
+  call.set_abi("i386");
+  argument(event).mutable_user_ns_arg()->mutable_ns()->set_inum(77);
+  CHECK(printed(event) == line("❓ syscall",
+                               "commit_creds uid 1000 gid 0 euid 0 egid 0 BPF_PROG_TYPE_KPROBE p instruction count 2 "
+                               "BPF_MAP_TYPE_HASH m i386/5 user namespace 77"));
+}
+
 TEST_CASE("stack traces") {
   Response event = kprobe("__x64_sys_lseek");
   auto& probe = *event.mutable_process_kprobe();

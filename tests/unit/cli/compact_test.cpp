@@ -69,6 +69,9 @@ TEST_CASE("uprobe, usdt, lsm and test") {
   uprobe.set_path("/bin/bash");
   uprobe.set_symbol("readline");
   CHECK(printed(event) == "🕵️ uprobe  node /usr/bin/app /bin/bash readline\n");
+  uprobe.clear_symbol();
+  uprobe.set_offset(0x4f0);
+  CHECK(printed(event) == "🕵️ uprobe  node /usr/bin/app /bin/bash +0x4f0\n");
 
   auto& usdt = *event.mutable_process_usdt();
   fill_process(*usdt.mutable_process());
