@@ -75,7 +75,8 @@ Result<EventFormat> Tracefs::format(std::string_view subsystem, std::string_view
     if (text.error().code() != Code::not_found) {
       return std::move(text).error();
     }
-    return Error(Code::not_found, "this kernel has no tracepoint " + tetragon::quoted(name) + suggestion(folder, event));
+    return Error(Code::not_found,
+                 "this kernel has no tracepoint " + tetragon::quoted(name) + suggestion(folder, event));
   }
   auto format = parse_format(*text);
   if (!format.ok()) {

@@ -281,6 +281,10 @@ Type Types::describe(uint32_t id) const {
       found.kind = TypeKind::enumeration;
       found.size = type->size;
       found.is_signed = btf_kflag(type);
+      // Until 6.0 (61dbd5982964) nothing but the values says it.
+      for (int n = 0; btf_kind(type) == BTF_KIND_ENUM && n < btf_vlen(type) && !found.is_signed; ++n) {
+        found.is_signed = btf_enum(type)[n].val < 0;
+      }
       break;
     case BTF_KIND_FLOAT:
       found.kind = TypeKind::floating;

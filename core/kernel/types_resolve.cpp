@@ -152,6 +152,13 @@ Result<Access> Types::resolve(uint32_t start, std::string_view path, bool in_pla
     bits = 0;
     bit_size = 0;
     type = btf__type_by_id(btf_, pointer.id)->type;
+    // Compilers only declare structures behind pointers when another place has them whole.
+    const Type to = describe(type);
+    if (const btf_type* declared = btf__type_by_id(btf_, to.id);
+        to.id != 0 && declared != nullptr && btf_is_fwd(declared)) {
+      const uint32_t whole = find((btf_kflag(declared) ? "union " : "struct ") + std::string(to.name));
+      type = whole != 0 ? whole : type;
+    }
     return {};
   };
 
