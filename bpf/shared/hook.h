@@ -15,34 +15,35 @@
 #include "record.h"
 #include "process.h"
 
-#define TG_HOOK_ARGS	  5 /* values of a hook: args, then data */
-#define TG_HOOK_SLOTS	  6 /* and the return value */
+#define TG_HOOK_ARGS	    5 /* values of a hook: args, then data */
+#define TG_HOOK_SLOTS	    6 /* and the return value */
 #define TG_HOOK_RETURN_SLOT 5
-#define TG_HOOK_SELECTORS 5
-#define TG_HOOK_FILTERS	  5 /* matchArgs + matchData of one selector; as many matchReturnArgs */
-#define TG_HOOK_STEPS	  10
-#define TG_HOOK_RANGES	  8
-#define TG_HOOK_VALUES	  8
-#define TG_HOOK_NAMESPACES 10
-#define TG_HOOK_CEL	  64
+#define TG_HOOK_SELECTORS   5
+#define TG_HOOK_FILTERS	    5 /* matchArgs + matchData of one selector; as many matchReturnArgs */
+#define TG_HOOK_STEPS	    10
+#define TG_HOOK_RANGES	    8
+#define TG_HOOK_VALUES	    8
+#define TG_HOOK_NAMESPACES  10
+#define TG_HOOK_CEL	    64
 
 /* ---- what a slot holds: how the value is found ------------------------------------------------------------------ */
 
 enum tg_from {
-	TG_FROM_NONE,	   /* slot not used */
-	TG_FROM_ARG,	   /* argument `index` of the function (of the tracepoint's prototype, of the syscall) */
-	TG_FROM_RETURN,	   /* return value */
-	TG_FROM_CONTEXT,   /* `width` bytes at `offset` of the context: a field of a classic tracepoint's record, a register
-			    * of pt_regs (uprobe, kprobe) */
-	TG_FROM_TASK,	   /* struct task_struct * of the current task */
-	TG_FROM_CONSTANT,  /* `constant` */
+	TG_FROM_NONE,	/* slot not used */
+	TG_FROM_ARG,	/* argument `index` of the function (of the tracepoint's prototype, of the syscall) */
+	TG_FROM_RETURN, /* return value */
+	/* `width` bytes at `offset` of the context: a field of a classic tracepoint's record, a register of pt_regs */
+	TG_FROM_CONTEXT,
+	TG_FROM_TASK,		 /* struct task_struct * of the current task */
+	TG_FROM_CONSTANT,	 /* `constant` */
 	TG_FROM_REGISTER_MEMORY, /* user memory: `width` bytes at (register at `offset` of the context) + `constant` */
 };
 
-enum { /* tg_load.flags */
+/* tg_load.flags */
+enum {
 	TG_LOAD_ADDRESS = 1, /* the last step only adds: the value is the address of the member */
 	TG_LOAD_SIGNED = 2,
-	TG_LOAD_USER = 4,   /* steps go through user memory (uprobe with btfType) */
+	TG_LOAD_USER = 4, /* steps go through user memory (uprobe with btfType) */
 };
 
 /* value = start; every step but the last: value = *(void **)(value + step). Last step: `width` bytes at value + step,
@@ -68,45 +69,46 @@ struct tg_load {
  * types of other plugins map to TG_TYPE_RANGES or to one of these. */
 enum tg_type {
 	TG_TYPE_NONE,
-	TG_TYPE_NUMBER,	      /* the value: 8 bytes, extended by the load */
-	TG_TYPE_STRING,	      /* NUL-terminated text, user or kernel memory by its address */
-	TG_TYPE_BYTES,	      /* char_buf: size from another argument */
-	TG_TYPE_IOVEC,	      /* char_iovec: array of struct iovec in user memory, count from another argument */
-	TG_TYPE_IOV_ITER,     /* struct iov_iter * */
-	TG_TYPE_FILENAME,     /* struct filename * */
-	TG_TYPE_DATA_LOC,     /* __data_loc word of a tracepoint's record: offset in the low, size in the high 16 bits */
-	TG_TYPE_FILE,	      /* struct file * */
-	TG_TYPE_PATH,	      /* struct path * */
-	TG_TYPE_DENTRY,	      /* struct dentry *: path inside of its file system */
-	TG_TYPE_FD,	      /* number of a file descriptor of the current task */
-	TG_TYPE_KIOCB,	      /* struct kiocb * */
-	TG_TYPE_BINPRM,	      /* struct linux_binprm * */
-	TG_TYPE_NET_DEVICE,   /* struct net_device * */
-	TG_TYPE_SOCK,	      /* struct sock * */
-	TG_TYPE_SOCKET,	      /* struct socket * */
-	TG_TYPE_SKB,	      /* struct sk_buff * */
-	TG_TYPE_SOCKADDR,     /* struct sockaddr *, kernel or user memory, inet families */
-	TG_TYPE_SOCKADDR_UN,  /* struct sockaddr_un *; size from another argument when the policy names one */
-	TG_TYPE_CRED,	      /* struct cred * */
-	TG_TYPE_USER_NS,      /* struct user_namespace * */
-	TG_TYPE_CAP_SET,      /* kernel_cap_t * (the address of the set) */
-	TG_TYPE_BPF_ATTR,     /* union bpf_attr *, user or kernel memory */
-	TG_TYPE_BPF_MAP,      /* struct bpf_map * */
-	TG_TYPE_BPF_PROG,     /* struct bpf_prog * */
-	TG_TYPE_PERF_EVENT,   /* struct perf_event * */
-	TG_TYPE_MODULE,	      /* struct module * */
-	TG_TYPE_LOAD_INFO,    /* struct load_info * */
-	TG_TYPE_SYSCALL,      /* number of a system call; bit 31: 32-bit ABI */
-	TG_TYPE_RANGES,	      /* byte ranges at the value, one behind the other */
-	TG_TYPE_FIXED_BYTES,  /* `limit` bytes at the value (const_buf); in a context: at offset `load.offset` of it */
+	TG_TYPE_NUMBER,	     /* the value: 8 bytes, extended by the load */
+	TG_TYPE_STRING,	     /* NUL-terminated text, user or kernel memory by its address */
+	TG_TYPE_BYTES,	     /* char_buf: size from another argument */
+	TG_TYPE_IOVEC,	     /* char_iovec: array of struct iovec in user memory, count from another argument */
+	TG_TYPE_IOV_ITER,    /* struct iov_iter * */
+	TG_TYPE_FILENAME,    /* struct filename * */
+	TG_TYPE_DATA_LOC,    /* __data_loc word of a tracepoint's record: offset in the low, size in the high 16 bits */
+	TG_TYPE_FILE,	     /* struct file * */
+	TG_TYPE_PATH,	     /* struct path * */
+	TG_TYPE_DENTRY,	     /* struct dentry *: path inside of its file system */
+	TG_TYPE_FD,	     /* number of a file descriptor of the current task */
+	TG_TYPE_KIOCB,	     /* struct kiocb * */
+	TG_TYPE_BINPRM,	     /* struct linux_binprm * */
+	TG_TYPE_NET_DEVICE,  /* struct net_device * */
+	TG_TYPE_SOCK,	     /* struct sock * */
+	TG_TYPE_SOCKET,	     /* struct socket * */
+	TG_TYPE_SKB,	     /* struct sk_buff * */
+	TG_TYPE_SOCKADDR,    /* struct sockaddr *, kernel or user memory, inet families */
+	TG_TYPE_SOCKADDR_UN, /* struct sockaddr_un *; size from another argument when the policy names one */
+	TG_TYPE_CRED,	     /* struct cred * */
+	TG_TYPE_USER_NS,     /* struct user_namespace * */
+	TG_TYPE_CAP_SET,     /* kernel_cap_t * (the address of the set) */
+	TG_TYPE_BPF_ATTR,    /* union bpf_attr *, user or kernel memory */
+	TG_TYPE_BPF_MAP,     /* struct bpf_map * */
+	TG_TYPE_BPF_PROG,    /* struct bpf_prog * */
+	TG_TYPE_PERF_EVENT,  /* struct perf_event * */
+	TG_TYPE_MODULE,	     /* struct module * */
+	TG_TYPE_LOAD_INFO,   /* struct load_info * */
+	TG_TYPE_SYSCALL,     /* number of a system call; bit 31: 32-bit ABI */
+	TG_TYPE_RANGES,	     /* byte ranges at the value, one behind the other */
+	TG_TYPE_FIXED_BYTES, /* `limit` bytes at the value (const_buf); in a context: at offset `load.offset` of it */
 	TG_TYPE_COUNT,
 };
 
-enum { /* tg_slot_config.flags */
-	TG_SLOT_FILTER = 1,    /* a selector looks at it: read before the decision */
-	TG_SLOT_AT_RETURN = 2, /* read when the function returns (returnCopy); the pointer is kept meanwhile */
-	TG_SLOT_MAX_DATA = 4,  /* TG_TYPE_BYTES: what exceeds the record goes ahead in pieces */
-	TG_SLOT_HIDDEN = 8,    /* read for a filter or as a size, not reported */
+/* tg_slot_config.flags */
+enum {
+	TG_SLOT_FILTER = 1,	   /* a selector looks at it: read before the decision */
+	TG_SLOT_AT_RETURN = 2,	   /* read when the function returns (returnCopy); the pointer is kept meanwhile */
+	TG_SLOT_MAX_DATA = 4,	   /* TG_TYPE_BYTES: what exceeds the record goes ahead in pieces */
+	TG_SLOT_HIDDEN = 8,	   /* read for a filter or as a size, not reported */
 	TG_SLOT_SIZE_CONTEXT = 16, /* size_from is not an argument but an offset (size_offset) in the context */
 };
 
@@ -131,22 +133,22 @@ struct tg_slot_config {
 enum tg_filter_op {
 	TG_OP_NONE,
 	/* numbers: TG_TYPE_NUMBER, TG_TYPE_SYSCALL, TG_TYPE_CAP_SET */
-	TG_OP_EQUAL,	/* one of values[] */
-	TG_OP_GREATER,	/* greater than one of values[] */
+	TG_OP_EQUAL,   /* one of values[] */
+	TG_OP_GREATER, /* greater than one of values[] */
 	TG_OP_LESS,
-	TG_OP_MASK,	/* value & one of values[] != 0 */
-	TG_OP_RANGE,	/* in one of the pairs values[2n] .. values[2n+1], both included */
-	TG_OP_IN_SET,	/* in number set `set` (tg_numbers) */
+	TG_OP_MASK,   /* value & one of values[] != 0 */
+	TG_OP_RANGE,  /* in one of the pairs values[2n] .. values[2n+1], both included */
+	TG_OP_IN_SET, /* in number set `set` (tg_numbers) */
 	/* text: TG_TYPE_STRING, _BYTES, _FILENAME, _DATA_LOC, _NET_DEVICE, paths, _SOCKADDR_UN */
-	TG_OP_TEXT_EQUAL,   /* in text set `set` */
+	TG_OP_TEXT_EQUAL, /* in text set `set` */
 	TG_OP_TEXT_PREFIX,
 	TG_OP_TEXT_POSTFIX,
 	TG_OP_TEXT_SUBSTRING, /* needs bpf_strnstr or bpf_strncasestr, else done by comparing at each place */
 	TG_OP_TEXT_SUBSTRING_NOCASE,
 	/* network: TG_TYPE_SOCK, _SOCKET, _SKB, _SOCKADDR */
-	TG_OP_SADDR,  /* in address set `set`; values[0]: TG_ADDRESSES_* */
+	TG_OP_SADDR, /* in address set `set`; values[0]: TG_ADDRESSES_* */
 	TG_OP_DADDR,
-	TG_OP_SPORT,  /* in number set `set`, or in one of the pairs values[] when value_count != 0 */
+	TG_OP_SPORT, /* in number set `set`, or in one of the pairs values[] when value_count != 0 */
 	TG_OP_DPORT,
 	TG_OP_PROTOCOL, /* one of values[] */
 	TG_OP_FAMILY,
@@ -158,9 +160,10 @@ enum tg_filter_op {
 };
 
 /* A slot that could not be read matches no operator; so it matches every negated one. An expression is false then. */
-enum { /* tg_filter.flags */
-	TG_FILTER_NOT = 1,	/* the operator's negation */
-	TG_FILTER_SIGNED = 2,	/* numbers compare as signed */
+/* tg_filter.flags */
+enum {
+	TG_FILTER_NOT = 1,    /* the operator's negation */
+	TG_FILTER_SIGNED = 2, /* numbers compare as signed */
 };
 
 struct tg_filter {
@@ -178,10 +181,24 @@ struct tg_filter {
 
 /* Expressions on numbers, in postfix order over a stack of at most 8; comparison gives 0 or 1. */
 enum tg_cel_op {
-	TG_CEL_END, TG_CEL_CONST, TG_CEL_SLOT /* value of slot `arg` */,
-	TG_CEL_ADD, TG_CEL_SUB, TG_CEL_MUL, TG_CEL_DIV, TG_CEL_MOD, TG_CEL_NEG,
-	TG_CEL_EQ, TG_CEL_NE, TG_CEL_LT, TG_CEL_LE, TG_CEL_GT, TG_CEL_GE, /* signed; `arg` 1: unsigned; DIV, MOD too */
-	TG_CEL_AND, TG_CEL_OR, TG_CEL_NOT,
+	TG_CEL_END,
+	TG_CEL_CONST,
+	TG_CEL_SLOT, /* value of slot `arg` */
+	TG_CEL_ADD,
+	TG_CEL_SUB,
+	TG_CEL_MUL,
+	TG_CEL_DIV,
+	TG_CEL_MOD,
+	TG_CEL_NEG,
+	TG_CEL_EQ,
+	TG_CEL_NE,
+	TG_CEL_LT,
+	TG_CEL_LE,
+	TG_CEL_GT,
+	TG_CEL_GE, /* signed; `arg` 1: unsigned; DIV, MOD too */
+	TG_CEL_AND,
+	TG_CEL_OR,
+	TG_CEL_NOT,
 	TG_CEL_SELECT, /* c ? a : b, pushed in this order */
 };
 struct tg_cel_step {
@@ -195,14 +212,15 @@ struct tg_cel_step {
 
 enum { TG_MATCH_ANY, TG_MATCH_IN, TG_MATCH_NOT_IN };
 
-enum { /* tg_pid_match.flags */
+/* tg_pid_match.flags */
+enum {
 	TG_PID_NAMESPACE = 1, /* compare the pid of the innermost pid namespace */
 	TG_PID_FOLLOW = 2,    /* or a descendant of such a process: group bit `group` */
 };
 struct tg_pid_match {
 	__u8 op; /* TG_MATCH_* */
 	__u8 flags;
-	__u16 group; /* with TG_PID_FOLLOW: bit in tg_process.groups */
+	__u16 group;	  /* with TG_PID_FOLLOW: bit in tg_process.groups */
 	__u8 value_count; /* up to 4 values here, else number set `set` */
 	__u8 reserved[3];
 	__u32 set;
@@ -210,7 +228,7 @@ struct tg_pid_match {
 };
 
 struct tg_group_match { /* matchBinaries, matchParentBinaries: one bit of tg_process.groups / .parent_groups */
-	__u8 op; /* TG_MATCH_* */
+	__u8 op;	/* TG_MATCH_* */
 	__u8 reserved;
 	__u16 group;
 };
@@ -225,7 +243,7 @@ struct tg_namespace_match {
 };
 
 struct tg_cap_match {
-	__u8 op;	/* TG_MATCH_*: any of mask is set / none of mask is set */
+	__u8 op;	 /* TG_MATCH_*: any of mask is set / none of mask is set */
 	__u8 namespaced; /* only in another user namespace than the host's */
 	__u8 reserved[6];
 	__u64 mask;
@@ -233,7 +251,8 @@ struct tg_cap_match {
 
 enum { TG_CAPS_EFFECTIVE, TG_CAPS_INHERITABLE, TG_CAPS_PERMITTED, TG_CAPS_KINDS };
 
-enum { /* tg_selector.flags */
+/* tg_selector.flags */
+enum {
 	TG_SELECTOR_NO_POST = 1, /* matched, but not reported */
 };
 
@@ -257,12 +276,14 @@ struct tg_selector {
 
 /* ---- the hook ------------------------------------------------------------------------------------------------------ */
 
-enum { /* tg_hook_config.flags */
+/* tg_hook_config.flags */
+enum {
 	TG_HOOK_HAS_RETURN = 1, /* reported when it returns: entry and return are one event */
 	TG_HOOK_SYSCALL = 2,	/* arguments are those of a system call */
-	TG_HOOK_BY_NUMBER = 4,	/* syscall backend: only the system calls in tg_syscalls, which also gives the instance */
-	TG_HOOK_COOKIE = 8,	/* the instance is the attach cookie */
-	TG_HOOK_STRNSTR = 16,	/* this kernel has bpf_strnstr (6.17); else substrings are searched place by place */
+	TG_HOOK_BY_NUMBER =
+		4,	      /* syscall backend: only the system calls in tg_syscalls, which also gives the instance */
+	TG_HOOK_COOKIE = 8,   /* the instance is the attach cookie */
+	TG_HOOK_STRNSTR = 16, /* this kernel has bpf_strnstr (6.17); else substrings are searched place by place */
 	TG_HOOK_STRNCASESTR = 32, /* bpf_strncasestr */
 };
 
@@ -274,11 +295,11 @@ struct tg_hook_config {
 	__u32 selector_count; /* 0: everything matches */
 	__u32 slot_count;
 	__u32 host_user_ns; /* inode numbers of pid 1's namespaces, for "namespaced" tests */
-	__u32 syscall_set; /* not used: tg_syscalls */
+	__u32 syscall_set;  /* not used: tg_syscalls */
 	struct tg_slot_config slots[TG_HOOK_SLOTS];
 	struct tg_selector selectors[TG_HOOK_SELECTORS];
 	struct tg_cel_step cel[TG_HOOK_CEL]; /* expressions one behind the other; tg_filter.set: 1-based first step */
-	__u32 text_maps; /* bit n: the map of the n-th of TG_TEXT_SIZES was created */
+	__u32 text_maps;		     /* bit n: the map of the n-th of TG_TEXT_SIZES was created */
 	__u32 reserved;
 };
 
@@ -292,7 +313,7 @@ struct tg_number_key { /* tg_numbers: hash, value __u8 */
 
 /* Text sets for Equal: one hash per key size. tg_text_24 … tg_text_4096: { set, size, bytes padded with zeros }; value
  * __u8. A text goes into the smallest that holds it. */
-#define TG_TEXT_SIZES 24, 48, 72, 96, 120, 144, 256, 512, 1024, 2048, 4096
+#define TG_TEXT_SIZES	   24, 48, 72, 96, 120, 144, 256, 512, 1024, 2048, 4096
 #define TG_TEXT_SIZE_COUNT 11
 struct tg_text_head {
 	__u32 set;
@@ -316,7 +337,7 @@ struct tg_postfix_key {
 };
 
 /* tg_substrings: array; element n belongs to the filter whose `set` - 1 <= n < set - 1 + value_count. */
-#define TG_SUBSTRING_MAX 100 /* with a NUL at the end */
+#define TG_SUBSTRING_MAX	100 /* with a NUL at the end */
 #define TG_SUBSTRINGS_OF_FILTER 100
 struct tg_substring {
 	__u32 size;
@@ -342,8 +363,8 @@ struct tg_address6_key {
 #define TG_KIND_HOOK_DATA 2 /* a piece of TG_SLOT_MAX_DATA: struct tg_hook_data */
 
 enum {
-	TG_PHASE_ONLY,	 /* complete */
-	TG_PHASE_ENTER,	 /* the one with TG_PHASE_RETURN and the same `call` completes it */
+	TG_PHASE_ONLY,	/* complete */
+	TG_PHASE_ENTER, /* the one with TG_PHASE_RETURN and the same `call` completes it */
 	TG_PHASE_RETURN,
 	TG_PHASE_CANCEL, /* the call of that ENTER returned and its return filters did not match: no event */
 };
@@ -359,12 +380,12 @@ struct tg_hook_record {
 	__u8 arg_count;
 	__u8 reserved;
 	__u64 call; /* of ENTER and RETURN: unique among the open calls */
-	/* arg_count times struct tg_hook_arg and its bytes, each beginning at a multiple of 8 */
+		    /* arg_count times struct tg_hook_arg and its bytes, each beginning at a multiple of 8 */
 };
 
 struct tg_hook_arg {
 	__u8 slot;
-	__u8 flags;	 /* TG_ARG_* */
+	__u8 flags; /* TG_ARG_* */
 	__u16 reserved;
 	__s32 status;	 /* 0, or the negative errno with which it could not be read; then size is 0 */
 	__u32 size;	 /* bytes that follow */
@@ -375,6 +396,7 @@ enum {
 	TG_ARG_PIECES = 2, /* bytes went ahead as TG_KIND_HOOK_DATA; the 8 bytes that follow are their id */
 };
 
+#define TG_HOOK_DATA_MAX 327360 /* bytes of one argument that are sent in pieces; what is behind is cut off */
 struct tg_hook_data {
 	struct tg_record head;
 	__u64 id;

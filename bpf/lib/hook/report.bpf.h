@@ -44,6 +44,83 @@ static __always_inline void tg_put_value(struct tg_hook_scratch *scratch, __u32 
 	*pos = at + sizeof(*arg) + ((size + 7) & ~7U);
 }
 
+#define TG_PIECE_SIZE  4096
+#define TG_PIECE_COUNT ((TG_HOOK_DATA_MAX + TG_PIECE_SIZE - 1) / TG_PIECE_SIZE)
+
+/* In the scratch: what changes from piece to piece is nothing that the verifier should follow. */
+struct tg_pieces {
+	__u64 id, from, left;
+	__u64 now;
+	__s64 result; /* TG_ARG_*, or an error */
+};
+
+struct tg_piece_loop {
+	struct tg_hook_data *data; /* the pieces are built where the value is */
+	struct tg_pieces *pieces;
+};
+
+static long tg_send_piece(__u32 index, struct tg_piece_loop *loop)
+{
+	struct tg_hook_data *data = loop->data;
+	struct tg_pieces *pieces = loop->pieces;
+	__u64 size = pieces->left;
+	long error;
+
+	if (!size)
+		return 1;
+	tg_opaque(size);
+	if (size > TG_PIECE_SIZE)
+		size = TG_PIECE_SIZE;
+	error = tg_read_memory(data + 1, size, pieces->from);
+	if (error) {
+		pieces->result = error;
+		return 1;
+	}
+	data->id = pieces->id;
+	data->piece_size = size;
+	data->reserved = 0;
+	if (!tg_output(data, sizeof(*data) + size, TG_KIND_HOOK_DATA, pieces->now)) {
+		pieces->result |= TG_ARG_TRUNCATED;
+		return 1;
+	}
+	pieces->from += size;
+	pieces->left -= size;
+	return 0;
+}
+
+/* Makes a reference of a value that is too long for the record. */
+static __always_inline void tg_put_off(struct tg_hit *hit, struct tg_hook_scratch *scratch, __u32 slot)
+{
+	struct tg_value *value = &scratch->values[slot];
+	struct tg_pieces *pieces = (void *)scratch->work;
+	struct tg_piece_loop loop = {.data = (void *)value->bytes, .pieces = pieces};
+	struct tg_cpu_state *cpu = tg_cpu_state();
+	__u64 id;
+
+	if (!cpu || !(value->flags & TG_ARG_TRUNCATED))
+		return;
+	id = tg_data_id(cpu);
+	pieces->id = id;
+	pieces->from = hit->raw[slot];
+	pieces->now = tg_now();
+	pieces->result = TG_ARG_PIECES;
+	if (value->full_size > TG_HOOK_DATA_MAX) {
+		pieces->left = TG_HOOK_DATA_MAX;
+		pieces->result |= TG_ARG_TRUNCATED;
+	} else {
+		pieces->left = value->full_size;
+	}
+	bpf_loop(TG_PIECE_COUNT, tg_send_piece, &loop, 0);
+	if (pieces->result < 0) {
+		tg_value_fail(value, pieces->result);
+		tg_count_loss(cpu, TG_LOSS_UNREADABLE);
+		return;
+	}
+	*(__u64 *)value->bytes = id;
+	value->size = sizeof(id);
+	value->flags = pieces->result;
+}
+
 /* Is the slot in the record of this phase? `again`: slots that the entry put off. */
 static __always_inline bool tg_slot_reported(const volatile struct tg_slot_config *config, __u32 slot, __u32 phase,
 					     __u32 again)
@@ -92,6 +169,8 @@ static __always_inline void tg_report(void *ctx, struct tg_hit *hit, __u32 which
 			if (phase == TG_PHASE_ENTER && tg_hook.slots[i].type == TG_TYPE_STRING &&
 			    scratch->values[i].status == -EFAULT)
 				hit->again |= 1U << i;
+			if (tg_hook.slots[i].flags & TG_SLOT_MAX_DATA && tg_hook.slots[i].type == TG_TYPE_BYTES)
+				tg_put_off(hit, scratch, i);
 			tg_put_value(scratch, i, &pos);
 			count++;
 		}

@@ -96,9 +96,11 @@ static __always_inline bool tg_select_return(void *ctx, struct tg_hit *hit, __u3
 	TG_ROLLED
 	for (__u32 i = 0; i < TG_HOOK_SELECTORS && i < count; i++) {
 		const volatile struct tg_selector *selector;
+		__u32 known = i;
 
 		tg_opaque(i);
-		selector = &tg_hook.selectors[i];
+		tg_opaque(known); /* or the compiler takes `which` for it, which the verifier does not know */
+		selector = &tg_hook.selectors[known];
 		if (i != which || !selector->return_filter_count)
 			continue;
 		return tg_filters_match(ctx, hit, selector->return_filters, selector->return_filter_count, true,

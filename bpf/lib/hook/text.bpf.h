@@ -260,6 +260,8 @@ static __noinline int tg_text_matches(struct tg_hook_scratch *scratch, const vol
 		return false;
 	if (op == TG_OP_TEXT_EQUAL && size > filter->max_size)
 		return false;
+	if ((op == TG_OP_TEXT_EQUAL || op == TG_OP_TEXT_POSTFIX) && value->flags & TG_ARG_TRUNCATED)
+		return false; /* its end is not known */
 
 	front = (__u64 *)(text - sizeof(struct tg_text_head));
 	kept = *front;

@@ -12,6 +12,7 @@
 #include <chrono>
 #include <cstdarg>
 #include <cstdio>
+#include <cstdlib>
 #include <cstring>
 
 #include "core/bpf_runtime/features.h"
@@ -31,14 +32,18 @@ int collect_log(libbpf_print_level level, const char* format, va_list args) {
   if (level == LIBBPF_DEBUG) {
     return 0;
   }
-  char line[65536];
-  const int size = std::vsnprintf(line, sizeof(line), format, args);
+  char* line = nullptr;
+  const int size = ::vasprintf(&line, format, args);
+  if (size < 0) {
+    return 0;
+  }
+  // Of the verifier's words, the last ones tell.
   auto& error = last_error();
-  if (size > 0) {
-    error.append(line);
-    if (error.size() > 200000) {
-      error.erase(0, error.size() - 100000);
-    }
+  error.append(line, static_cast<std::size_t>(size));
+  std::free(line);
+  constexpr std::size_t kept = 6000;
+  if (error.size() > kept) {
+    error.erase(0, error.size() - kept);
   }
   return size;
 }
@@ -87,6 +92,13 @@ bool kernel_allows() {
     }
   }
   return true;
+}
+
+bool kernel_has(const char* kfunc) {
+  btf* kernel = btf__load_vmlinux_btf();
+  const bool found = kernel != nullptr && btf__find_by_name_kind(kernel, kfunc, BTF_KIND_FUNC) > 0;
+  btf__free(kernel);
+  return found;
 }
 
 // ---- Hook
@@ -192,7 +204,7 @@ tg_filter& Hook::text_filter(tg_filter_op op, unsigned slot, const std::vector<s
   return put_filter(made);
 }
 
-void Hook::cel(std::initializer_list<tg_cel_step> steps, unsigned slot) {
+void Hook::cel(const std::vector<tg_cel_step>& steps, unsigned slot) {
   tg_filter made{};
   made.op = TG_OP_CEL;
   made.slot = static_cast<__u8>(slot);
@@ -279,6 +291,13 @@ std::unique_ptr<Engine> Engine::load(const Hook& hook) {
   engine->ring_ = ring_buffer__new(engine->map("tg_ring"), take, engine.get(), nullptr);
   REQUIRE(engine->ring_ != nullptr);
   REQUIRE(engine->fill(sets));
+  return engine;
+}
+
+std::unique_ptr<Engine> load(const Hook& hook) {
+  auto engine = Engine::load(hook);
+  INFO(Engine::error());
+  REQUIRE(engine);
   return engine;
 }
 

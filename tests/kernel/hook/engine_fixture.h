@@ -26,6 +26,7 @@ namespace hook_test {
 
 // False: bpf(2) cannot be used here, the reason was printed.
 bool kernel_allows();
+bool kernel_has(const char* kfunc);
 
 // Sets of a hook; the numbers of sets are chosen by the test, from 1.
 struct Sets {
@@ -56,7 +57,7 @@ class Hook {
   tg_filter& filter(tg_filter_op op, unsigned slot, const std::vector<std::uint64_t>& values);
   tg_filter& text_filter(tg_filter_op op, unsigned slot, const std::vector<std::string>& values);
   tg_filter& return_filter(tg_filter_op op, unsigned slot, std::initializer_list<std::uint64_t> values = {});
-  void cel(std::initializer_list<tg_cel_step> steps, unsigned slot = 0);
+  void cel(const std::vector<tg_cel_step>& steps, unsigned slot = 0);
   std::uint32_t new_set() { return ++sets_; }
 
  private:
@@ -137,5 +138,8 @@ class Engine {
   std::vector<Record> records_;
   std::string pieces_;
 };
+
+// Must load.
+std::unique_ptr<Engine> load(const Hook& hook);
 
 }  // namespace hook_test
