@@ -173,12 +173,46 @@ def elf() -> list:
     return out + [b"\2-4@%edi 8@-16(%rbp) 8@(%rax,%rbx,8) 8@a+8(%rip)", b"\3-4@[sp, 60] 8@x0 4@5 8@[x0, x1, lsl 3]"]
 
 
+def hook_value(slot: int, content: bytes, flags=0, status=0, full=0) -> bytes:
+    return struct.pack("<BBHiII", slot, flags, 0, status, len(content), full) + content + b"\0" * (-len(content) % 8)
+
+
+def hook_record(*values: bytes, phase=0, call=0, instance=0) -> bytes:
+    body = key(42, 5000) + struct.pack("<IIIBBBBQ", 43, 7, instance, phase, 255, len(values), 0, call)
+    body += b"".join(values)
+    return struct.pack("<HB", len(body), 1) + body
+
+
+def hook_args() -> list:
+    """Each event type once; values as the readers write them, types as core/hook/arg_type.h numbers them."""
+    number, text = struct.pack("<q", -5), b"text\xff\0"
+    path = struct.pack("<IHH", 1, 0o100644, 0) + b"/etc/passwd"
+    sock = struct.pack("<QIIHHHBBHHI", 1, 2, 3, 10, 1, 6, 1, 0, 80, 443, 0) + bytes(range(32))
+    un, cred = struct.pack("<HHHH", 1, 0, 0, 0) + b"\0name", bytes(80)
+    piece = struct.pack("<QII", 9, 4, 0) + b"long"
+    data = struct.pack("<HB", len(piece), 2) + piece
+    values = [hook_value(0, number), hook_value(1, text), hook_value(2, path), hook_value(3, sock)]
+    types = bytes([2, 12, 20, 26, 14, 2])  # int, string, file, sock, char_buf; returns int
+    long = hook_value(4, struct.pack("<Q", 9), flags=2, full=8)
+    whole = hook_record(*values, long, hook_value(5, number))
+    merged = hook_record(*values, phase=1, call=3) + data + hook_record(long, hook_value(5, number), phase=2, call=3)
+    out = [bytes([event]) + types + data + whole + merged for event in range(5)]
+    kernel = [(28, bytes(64)), (29, bytes(24)), (30, un), (31, cred), (32, bytes(16)), (33, number), (34, number),
+              (38, bytes(24)), (39, bytes(32)), (41, number), (42, bytes(88)), (43, bytes(80)), (45, number), (47, b"ab")]
+    for kind, content in kernel:
+        out.append(bytes([0, kind | 0x40]) + types[1:] + hook_record(hook_value(0, content), hook_value(1, b"", status=-14)))
+    define = varint_field(1, 8) + varint_field(2, 9) + field(3, b"p") + field(7, varint_field(4, 2)) + field(8, field(1, b"f"))
+    out.append(bytes(7) + struct.pack("<HB", len(define), 3) + define + hook_record(phase=3))
+    return out
+
+
 def main() -> int:
     if len(sys.argv) != 2:
         print(__doc__, file=sys.stderr)
         return 2
     seeds = {"process_decode": process_decode(), "recording": recordings(), "config": config(), "filter": filters(),
-             "field_filter": field_filters(), "json": json(), "elf": elf()}
+             "field_filter": field_filters(), "json": json(), "elf": elf(),
+             "hook_args": hook_args()}
     for name, inputs in seeds.items():
         folder = Path(sys.argv[1]) / name
         folder.mkdir(parents=True, exist_ok=True)
