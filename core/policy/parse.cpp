@@ -212,14 +212,18 @@ class Finisher {
   std::set<std::string> used_;
 };
 
-// A rule that stumbles over what was already reported says nothing new.
+// A rule that stumbles over what was already reported, of the field itself or of a part of it, says nothing new.
 void drop_consequences(std::vector<Finding>& findings, std::size_t structural) {
-  std::set<std::string_view> broken;
+  std::set<std::string> broken;
   for (std::size_t i = 0; i < structural; ++i) {
     if (!findings[i].warning) broken.insert(findings[i].field);
   }
-  const auto known = [&broken](const Finding& finding) { return broken.count(finding.field) != 0; };
-  // Views into `broken` stay valid: only elements behind the structural ones move.
+  const auto known = [&broken](const Finding& finding) {
+    const auto at = broken.lower_bound(finding.field);
+    if (at == broken.end() || !at->starts_with(finding.field)) return false;
+    const char next = at->c_str()[finding.field.size()];
+    return next == '\0' || next == '.' || next == '[';
+  };
   findings.erase(std::remove_if(findings.begin() + static_cast<std::ptrdiff_t>(structural), findings.end(), known),
                  findings.end());
 }

@@ -352,10 +352,7 @@ void check_binaries(HookChecks& context, const Selector& selector, const std::st
       for (std::size_t j = 0; j < one.values.size(); ++j) {
         const At<std::string>& value = one.values[j];
         const std::string field = indexed(indexed(path, member, i), "values", j);
-        if (value->empty()) {
-          context.checks.error(value.place, field, "is empty; a path is expected");
-          continue;
-        }
+        if (value->empty()) continue;  // reported by the reader
         check_length(context.checks, value, value->size(),
                      prefix    ? longest_prefix
                      : postfix ? longest_postfix

@@ -311,6 +311,9 @@ Result<std::vector<ResolveStep>> parse_resolve(std::string_view text) {
       }
       steps.push_back(step);
       at = close + 1;
+      if (at < text.size() && text[at] != '.' && text[at] != '[') {
+        return invalid("in the path " + shown(text) + " a '.' is missing behind ']'; write a.b[0].c");
+      }
     } else {
       if (text[at] == '.' && at != 0) ++at;
       std::size_t end = at;

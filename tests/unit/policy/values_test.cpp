@@ -1,0 +1,137 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "core/policy/values.h"
+
+#include <sys/stat.h>
+
+#include <doctest/doctest.h>
+
+using namespace tetragon::policy;
+
+TEST_CASE("numbers are extended as the kernel's values are") {
+  CHECK(*parse_number("-1", {4, true}) == ~uint64_t{0});
+  CHECK(*parse_number("255", {1, false}) == 255);
+  CHECK(*parse_number("0xff", {1, true, false, /*bits=*/true}) == ~uint64_t{0});
+  CHECK(*parse_number("0x80000000", {4, true, false, true}) == 0xffffffff80000000ULL);
+  CHECK(*parse_number("18446744073709551615", {8, false}) == ~uint64_t{0});
+  CHECK(*parse_number("-9223372036854775808", {8, true}) == uint64_t{1} << 63);
+  CHECK(*parse_number("0755", {4, true}) == 0755);
+  CHECK(*parse_number("0", {1, false}) == 0);
+  for (const char* bad : {"", "-", "+", "0x", "0b", "0o", "08", "1 ", " 1", "1_000", "--1", "0x-1"}) {
+    CAPTURE(bad);
+    CHECK_FALSE(parse_number(bad, {8, true}).ok());
+  }
+  CHECK_FALSE(parse_number("-129", {1, true}).ok());
+  CHECK_FALSE(parse_number("9223372036854775808", {8, true}).ok());
+  CHECK_FALSE(parse_number("-1", {8, false}).ok());
+  CHECK_FALSE(parse_number("0x1", {8, true, /*decimal_only=*/true}).ok());
+  CHECK(*parse_number("010", {8, true, /*decimal_only=*/true}) == 10);
+}
+
+TEST_CASE("ranges") {
+  const auto range = parse_range("-5:5", {4, true});
+  REQUIRE(range.ok());
+  CHECK(static_cast<int64_t>(range->low) == -5);
+  CHECK(range->high == 5);
+  CHECK(parse_number_or_range("7", {4, true})->high == 7);
+  CHECK_FALSE(parse_range("5:-5", {4, true}).ok());
+  CHECK_FALSE(parse_range("1:2:3", {4, true}).ok());
+  CHECK(parse_port("1:65535")->high == 65535);
+}
+
+TEST_CASE("networks") {
+  const auto v4 = parse_network("10.1.2.3/8");
+  REQUIRE(v4.ok());
+  CHECK(v4->bits == 8);
+  CHECK(v4->address[0] == 10);
+  CHECK_FALSE(v4->v6);
+  const auto v6 = parse_network("fe80::1");
+  REQUIRE(v6.ok());
+  CHECK(v6->v6);
+  CHECK(v6->bits == 128);
+  for (const char* bad : {"", "/8", "10.0.0.1/", "10.0.0.1/-1", "10.0.0.1/+8", "1.2.3.4.5", "::g", "10.0.0.1/8/8"}) {
+    CAPTURE(bad);
+    CHECK_FALSE(parse_network(bad).ok());
+  }
+  CHECK_FALSE(parse_network(std::string_view("10.0.0.1\0x", 10)).ok());
+}
+
+TEST_CASE("names of the kernel") {
+  CHECK(*parse_capability("CAP_SYS_ADMIN") == 21);
+  CHECK(*parse_capability(" dac_override ") == 1);
+  CHECK(*parse_capability("CAP_DAC_OVERRIDE") == 1);
+  CHECK(*parse_capability_mask("CAP_CHOWN,CAP_KILL") == 0x21);
+  CHECK(*parse_capability_mask("0x1ff") == 0x1ff);
+  CHECK_FALSE(parse_capability_mask("").ok());
+  CHECK(*parse_family("AF_INET6") == 10);
+  CHECK(*parse_family("2") == 2);
+  CHECK(*parse_protocol("IPPROTO_MPTCP") == 262);
+  CHECK(*parse_state("TCP_CLOSE") == 7);
+  CHECK(*parse_file_type("fifo") == S_IFIFO);
+  CHECK(*parse_namespace("TimeForChildren") == 7);
+  CHECK(*parse_namespace_value("4026531840") == 4026531840U);
+  CHECK_FALSE(parse_namespace_value("-1").ok());
+}
+
+TEST_CASE("intervals") {
+  CHECK(*parse_rate_limit("5") == 5);
+  CHECK(*parse_rate_limit("5s") == 5);
+  CHECK(*parse_rate_limit("2m") == 120);
+  CHECK(*parse_rate_limit("1h") == 3600);
+  for (const char* bad : {"", "s", "5d", "-5", "5 s", "99999999999999999999", "4294967295h", "1m5s"}) {
+    CAPTURE(bad);
+    CHECK_FALSE(parse_rate_limit(bad).ok());
+  }
+}
+
+TEST_CASE("paths of members") {
+  const auto steps = parse_resolve("mm.owner[3].comm");
+  REQUIRE(steps.ok());
+  REQUIRE(steps->size() == 4);
+  CHECK((*steps)[1].name == "owner");
+  CHECK((*steps)[2].name.empty());
+  CHECK((*steps)[2].index == 3);
+  CHECK(parse_resolve("[0]")->size() == 1);
+  CHECK(parse_resolve("[0].a")->size() == 2);
+  CHECK(parse_resolve("a.b.c.d.e.f.g.h.i.j")->size() == 10);
+  for (const char* bad : {"", ".", ".a", "a.", "a..b", "a b", "a[", "a[]", "a[x]", "a[1", "a]", "1a", "a[-1]", "a[1]b",
+                          "a[99999999999]", "a->b"}) {
+    CAPTURE(bad);
+    CHECK_FALSE(parse_resolve(bad).ok());
+  }
+}
+
+TEST_CASE("system calls, symbols, registers") {
+  CHECK(parse_syscall_name("sys_read")->name == "sys_read");
+  CHECK(parse_syscall_name("sys_read")->abi.empty());
+  CHECK(parse_syscall_name("__ia32_sys_read")->abi == "i386");
+  CHECK(parse_syscall_name("arm32/__arm64_sys_read")->abi == "arm32");
+  CHECK(parse_syscall_name("x64/sys_read")->name == "sys_read");
+  for (const char* bad : {"", "read", "sys_", "x86/sys_read", "i386/__x64_sys_read", "sys_a b", "/sys_read"}) {
+    CAPTURE(bad);
+    CHECK_FALSE(parse_syscall_name(bad).ok());
+  }
+  CHECK(parse_symbol_offset("main+0x10")->offset == 16);
+  CHECK(parse_symbol_offset("main+10")->offset == 10);
+  CHECK(parse_symbol_offset("operator new")->name == "operator new");
+  CHECK(parse_register_assignment("rip=(%rsp)")->source == RegisterAssignment::Source::memory);
+  const auto added = parse_register_assignment("rsp = 8%rsp");
+  REQUIRE(added.ok());
+  CHECK(added->source == RegisterAssignment::Source::reg);
+  CHECK(added->value == 8);
+  CHECK(added->reg == "rsp");
+  CHECK(parse_register_assignment("rax=-1")->value == -1);
+  for (const char* bad : {"", "rax", "=1", "rax=", "rax=%", "rax=(rsp)", "rax=%rsp)", "rax=x%rsp", "rax=8(%rsp"}) {
+    CAPTURE(bad);
+    CHECK_FALSE(parse_register_assignment(bad).ok());
+  }
+}
+
+TEST_CASE("names of policies and values of texts") {
+  CHECK(dns_1123_suggestion("Example_NS 1") == "example-ns-1");
+  CHECK(dns_1123_suggestion("--a..b-.c-") == "a.b.c");
+  CHECK(dns_1123_suggestion("___").empty());
+  CHECK(text_value(std::string_view("a\0", 2), "string") == "a");
+  CHECK(text_value(std::string_view("a\0", 2), "char_buf").size() == 2);
+  CHECK(list_reference("list:a") == "a");
+  CHECK(list_reference("a").empty());
+}
