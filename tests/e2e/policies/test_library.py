@@ -1,0 +1,465 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Every policy of policies/: loaded, triggered, and its event checked. One daemon has all of them that this kernel can serve."""
+
+import ctypes
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+from pathlib import Path
+
+from lib import Skip, requires, sensor
+from lib.features import probe
+
+LIBRARY = Path(__file__).resolve().parents[3] / "policies"
+LIBC = ctypes.CDLL(None, use_errno=True)
+CHOSEN: list[Path] = []
+FOLDER: list[str] = []
+
+
+def functions_can_be_hooked() -> bool:
+    return probe("kprobes")[0] or probe("trampolines")[0] and probe("vm")[0]
+
+
+def folder() -> str:
+    """All policies that only hook system calls, and where functions can be hooked all others too."""
+    if not FOLDER:
+        path = Path(tempfile.mkdtemp(prefix="tetragon-policies-"))
+        for policy in sorted(LIBRARY.glob("*/*.yaml")):
+            text = policy.read_text()
+            if "syscall: false" not in text or functions_can_be_hooked():
+                shutil.copy(policy, path / policy.name)
+                CHOSEN.append(policy)
+        FOLDER.append(str(path))
+    return FOLDER[0]
+
+
+def library(env):
+    return env.shared_daemon(f"--tracing-policy-dir={folder()}")
+
+
+def hit(daemon, policy: str, pid: int, predicate=lambda event: True) -> dict:
+    """The first process_kprobe event of this policy and process that the predicate accepts."""
+    def matches(event):
+        inner = event.get("process_kprobe", {})
+        return inner.get("policy_name") == policy and inner["process"].get("pid") == pid and predicate(inner)
+    return daemon.events.wait_for(matches, what=f"event of policy {policy}, pid {pid}")["process_kprobe"]
+
+
+def call_named(name: str):
+    return lambda event: event["function_name"].endswith(name)
+
+
+def child(action) -> int:
+    """Runs the action in a process of its own; its pid, when it has ended."""
+    pid = os.fork()
+    if pid == 0:
+        try:
+            action()
+        except OSError:
+            pass  # many triggers are refused, which is no less a trigger
+        finally:
+            os._exit(0)
+    os.waitpid(pid, 0)
+    return pid
+
+
+def syscall(number: int, *arguments) -> int:
+    return LIBC.syscall(ctypes.c_long(number), *(ctypes.c_long(one) if isinstance(one, int) else one for one in arguments))
+
+
+@sensor
+def test_all_are_loaded(env):
+    daemon = library(env)
+    listed = json.loads(daemon.tetra("tracingpolicy", "list", "-o", "json").stdout)["policies"]
+    states = {policy["name"]: (policy["state"], policy.get("error", "")) for policy in listed}
+    assert len(states) == len(CHOSEN) and CHOSEN, (states, CHOSEN)
+    assert all(state == "TP_STATE_ENABLED" for state, _ in states.values()), states
+    # Which way each hook was taken, with the reason.
+    assert all("backend=" in policy["info"] or policy["name"] == "libraries" for policy in listed), listed
+
+
+@sensor
+def test_sensitive_files_opened(env):
+    pid = child(lambda: os.close(os.open("/etc/shadow", os.O_RDONLY)))
+    event = hit(library(env), "sensitive-files-opened", pid)
+    assert event["function_name"].endswith("sys_openat") and event["args"][1]["string_arg"] == "/etc/shadow", event
+    assert event["message"] == "A sensitive file is opened", event
+
+
+@sensor
+def test_links_by_syscall(env):
+    daemon = library(env)
+    link = str(env.tmp / "link")
+    pid = child(lambda: os.symlink("/etc/shadow", link))
+    event = hit(daemon, "links-by-syscall", pid)
+    assert [arg["string_arg"] for arg in event["args"]] == ["/etc/shadow", link], event
+    assert [arg["label"] for arg in event["args"]] == ["target", "link"], event
+    (env.tmp / "file").touch()
+    pid = child(lambda: os.link(env.tmp / "file", env.tmp / "hard"))
+    event = hit(daemon, "links-by-syscall", pid)
+    assert [arg["string_arg"] for arg in event["args"]] == [str(env.tmp / "file"), str(env.tmp / "hard")], event
+
+
+@sensor
+def test_raw_sockets_by_syscall(env):
+    daemon = library(env)
+    pid = child(lambda: socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_ICMP).close())
+    event = hit(daemon, "raw-sockets-by-syscall", pid)
+    assert event["args"][0]["int_arg"] == socket.AF_INET, event
+    pid = child(lambda: socket.socket(socket.AF_PACKET, socket.SOCK_DGRAM, 0).close())
+    assert hit(daemon, "raw-sockets-by-syscall", pid)["args"][0]["int_arg"] == socket.AF_PACKET
+    plain = child(lambda: socket.socket(socket.AF_INET, socket.SOCK_DGRAM).close())
+    daemon.events.expect_none(lambda e: e.get("process_kprobe", {}).get("policy_name") == "raw-sockets-by-syscall" and
+                              e["process_kprobe"]["process"]["pid"] == plain, what="event of a plain socket")
+
+
+@sensor
+def test_set_ids_by_syscall(env):
+    def become():
+        os.setresgid(12, 13, 14)
+        os.setuid(2345)
+    pid = child(become)
+    daemon = library(env)
+    event = hit(daemon, "set-ids-by-syscall", pid, call_named("sys_setresgid"))
+    assert [arg["int_arg"] for arg in event["args"]] == [12, 13, 14], event
+    event = hit(daemon, "set-ids-by-syscall", pid, call_named("sys_setuid"))
+    assert [arg["int_arg"] for arg in event["args"]] == [2345], event
+
+
+@sensor
+def test_namespace_changes(env):
+    new_uts = 0x4000000
+
+    def change():
+        own = os.open("/proc/self/ns/uts", os.O_RDONLY)
+        LIBC.unshare(new_uts)
+        LIBC.setns(own, new_uts)
+    pid = child(change)
+    daemon = library(env)
+    assert hit(daemon, "namespace-changes", pid, call_named("sys_unshare"))["args"][0]["int_arg"] == new_uts
+    assert hit(daemon, "namespace-changes", pid, call_named("sys_setns"))["args"][1]["int_arg"] == new_uts
+
+
+@sensor
+def test_modules_by_syscall(env):
+    name = b"no_such_module_of_tetragon"
+    pid = child(lambda: syscall({"x86_64": 176, "aarch64": 106}[os.uname().machine], ctypes.c_char_p(name), 0))
+    event = hit(library(env), "kernel-modules-by-syscall", pid)
+    assert event["function_name"].endswith("sys_delete_module") and event["args"][0]["string_arg"] == name.decode(), event
+
+
+@sensor
+def test_bpf_by_syscall(env):
+    def make_map():
+        attributes = (ctypes.c_uint32 * 32)(2, 4, 8, 1)  # array, key 4, value 8, one element
+        syscall({"x86_64": 321, "aarch64": 280}[os.uname().machine], 0, ctypes.byref(attributes), 128)
+    event = hit(library(env), "bpf-by-syscall", child(make_map))
+    assert event["args"][0].get("bpf_cmd_arg", "BPF_MAP_CREATE") == "BPF_MAP_CREATE", event
+
+
+@sensor
+def test_mounts(env):
+    target = env.tmp / "mount"
+    target.mkdir()
+
+    def mount():
+        LIBC.unshare(0x20000)  # a mount namespace of its own: nothing stays
+        LIBC.mount(b"source-of-test", str(target).encode(), b"tmpfs", ctypes.c_ulong(2 | 4), None)
+        LIBC.umount2(str(target).encode(), 2)
+    pid = child(mount)
+    daemon = library(env)
+    event = hit(daemon, "mounts", pid, call_named("sys_mount"))
+    values = {arg["label"]: arg for arg in event["args"]}
+    assert values["source"]["string_arg"] == "source-of-test" and values["target"]["string_arg"] == str(target), event
+    assert values["type"]["string_arg"] == "tmpfs" and values["flags"]["size_arg"] == "6", event
+    assert hit(daemon, "mounts", pid, call_named("sys_umount"))["args"][1]["int_arg"] == 2
+
+
+@sensor
+def test_ptrace(env):
+    victim = subprocess.Popen(["sleep", "60"])
+    try:
+        pid = child(lambda: LIBC.ptrace(16, victim.pid, None, None))
+        event = hit(library(env), "ptrace", pid)
+        assert [arg["int_arg"] for arg in event["args"]] == [16, victim.pid], event
+    finally:
+        victim.kill()
+        victim.wait()
+
+
+@sensor
+def test_process_memory(env):
+    class Vector(ctypes.Structure):
+        _fields_ = [("base", ctypes.c_void_p), ("size", ctypes.c_size_t)]
+    source = ctypes.create_string_buffer(b"text of the parent")
+    parent = os.getpid()
+
+    def read():
+        here = ctypes.create_string_buffer(64)
+        local, remote = Vector(ctypes.addressof(here), 18), Vector(ctypes.addressof(source), 18)
+        LIBC.process_vm_readv(parent, ctypes.byref(local), 1, ctypes.byref(remote), 1, 0)
+    event = hit(library(env), "process-memory", child(read))
+    assert event["args"][0]["int_arg"] == parent, event
+    assert event["return"]["long_arg"] == "18", event
+
+
+@sensor
+def test_libraries(env):
+    daemon = library(env)
+    listed = json.loads(daemon.tetra("tracingpolicy", "list", "-o", "json").stdout)["policies"]
+    state = next((policy for policy in listed if policy["name"] == "libraries"), None)
+    assert state is not None and state["state"] == "TP_STATE_ENABLED", state
+    process = subprocess.Popen(["/bin/true"])
+    process.wait()
+    event = daemon.events.wait_for(
+        lambda e: e.get("process_loader", {}).get("process", {}).get("pid") == process.pid and
+        "libc.so" in e["process_loader"]["path"], what="loader event of libc")["process_loader"]
+    assert len(event.get("buildid", "")) >= 16, event
+
+
+# ---- functions of the kernel -----------------------------------------------------------------------------------------
+
+
+@requires("kprobes")
+def test_sensitive_files(env):
+    daemon = library(env)
+    probed = Path("/root/.ssh") / f"tetragon-test-{os.getpid()}"
+    made = not probed.parent.exists()
+    probed.parent.mkdir(mode=0o700, exist_ok=True)
+    try:
+        def use():
+            probed.write_text("text")
+            probed.read_text()
+            os.truncate(probed, 1)
+        pid = child(use)
+        path = str(probed)
+
+        def is_about(event):
+            arg = event["args"][0]
+            return (arg.get("file_arg") or arg.get("path_arg") or {}).get("path") == path
+        written = hit(daemon, "sensitive-files", pid, lambda e: is_about(e) and e["args"][1:] and
+                      e["args"][1].get("int_arg") == 2)
+        assert written["function_name"] == "security_file_permission", written
+        assert written.get("return", {}).get("int_arg", 0) == 0, written
+        hit(daemon, "sensitive-files", pid, lambda e: is_about(e) and e["args"][1:] and e["args"][1].get("int_arg") == 4)
+        hit(daemon, "sensitive-files", pid, lambda e: is_about(e) and "truncate" in e["function_name"])
+    finally:
+        probed.unlink(missing_ok=True)
+        if made:
+            probed.parent.rmdir()
+
+
+@requires("kprobes")
+def test_links(env):
+    daemon = library(env)
+    pid = child(lambda: os.symlink("/etc/shadow", env.tmp / "link"))
+    event = hit(daemon, "links", pid, call_named("security_inode_symlink"))
+    assert event["args"][1]["string_arg"] == "/etc/shadow" and event["args"][0]["path_arg"]["path"].endswith("/link"), event
+    (env.tmp / "file").touch()
+    pid = child(lambda: os.link(env.tmp / "file", env.tmp / "hard"))
+    event = hit(daemon, "links", pid, call_named("security_inode_link"))
+    assert event["args"][0]["path_arg"]["path"].endswith("/file"), event
+    assert event["args"][1]["path_arg"]["path"].endswith("/hard"), event
+
+
+@requires("kprobes")
+def test_tcp(env):
+    daemon = library(env)
+    listener = socket.create_server(("127.0.0.1", 0))
+    port = listener.getsockname()[1]
+
+    def talk():
+        client = socket.create_connection(("127.0.0.1", port))
+        client.sendall(b"seventeen bytes..")
+        client.close()
+    pid = child(talk)
+    listener.close()
+    for function in ("tcp_connect", "tcp_sendmsg", "tcp_close"):
+        event = hit(daemon, "tcp", pid, call_named(function))
+        sock = event["args"][0]["sock_arg"]
+        assert sock["family"] == "AF_INET" and sock["protocol"] == "IPPROTO_TCP", event
+        if function == "tcp_connect":
+            assert sock["daddr"] == "127.0.0.1" and sock["dport"] == port, event
+        if function == "tcp_sendmsg":
+            assert event["args"][1]["int_arg"] == 17, event
+
+
+@requires("kprobes")
+def test_egress(env):
+    daemon = library(env)
+    listener = socket.create_server(("127.0.0.1", 0))
+
+    def inside():
+        socket.create_connection(listener.getsockname()).close()
+
+    def outside():
+        outward = socket.socket()
+        outward.setblocking(False)
+        # Documentation addresses (RFC 5737): no route leads there, the hook comes before that matters.
+        LIBC.unshare(0x40000000)
+        subprocess.run(["ip", "link", "set", "lo", "up"], check=False)
+        subprocess.run(["ip", "route", "add", "198.51.100.0/24", "dev", "lo"], check=False)
+        fresh = socket.socket()
+        fresh.setblocking(False)
+        try:
+            fresh.connect(("198.51.100.7", 443))
+        except OSError:
+            pass
+    quiet = child(inside)
+    pid = child(outside)
+    listener.close()
+    event = hit(daemon, "egress", pid)
+    assert event["args"][0]["sock_arg"]["daddr"] == "198.51.100.7" and event["args"][0]["sock_arg"]["dport"] == 443, event
+    assert not daemon.events.find(lambda e: e.get("process_kprobe", {}).get("policy_name") == "egress" and
+                                  e["process_kprobe"]["process"]["pid"] == quiet)
+
+
+@requires("kprobes")
+def test_sshd_sessions(env):
+    """The port decides: a listener on 22 in a network namespace of its own stands for the server."""
+    daemon = library(env)
+
+    def session():
+        LIBC.unshare(0x40000000)
+        subprocess.run(["ip", "link", "set", "lo", "up"], check=False)
+        listener = socket.create_server(("127.0.0.1", 22))
+        client = socket.create_connection(("127.0.0.1", 22))
+        accepted, _ = listener.accept()
+        client.close()
+        accepted.close()
+    child(session)
+
+    def is_begin(event):
+        inner = event.get("process_kprobe", {})
+        return inner.get("policy_name") == "sshd-sessions" and inner["args"][1].get("int_arg") == 1
+    event = daemon.events.wait_for(is_begin, what="begin of a session")["process_kprobe"]
+    assert event["args"][0]["sock_arg"]["sport"] == 22, event
+    assert event["args"][0]["sock_arg"]["daddr"] == "127.0.0.1", event
+
+
+@requires("kprobes")
+def test_raw_sockets(env):
+    pid = child(lambda: socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_ICMP).close())
+    event = hit(library(env), "raw-sockets", pid)
+    assert event["function_name"] == "security_socket_create" and event["args"][1]["int_arg"] == 3, event
+
+
+@requires("kprobes")
+def test_set_ids(env):
+    pid = child(lambda: os.setresuid(0, 2345, 0))
+    event = hit(library(env), "set-ids", pid)
+    new, old = (arg["process_credentials_arg"] for arg in event["args"][:2])
+    assert new["euid"] == 2345 and old["euid"] == 0, event
+    assert [arg["label"] for arg in event["args"][:2]] == ["new", "old"], event
+
+
+@requires("kprobes")
+def test_credentials(env):
+    pid = child(lambda: os.setresuid(0, 2346, 0))
+    hit(library(env), "credentials", pid, lambda e: e["args"][0]["process_credentials_arg"]["euid"] == 2346)
+
+
+@requires("kprobes")
+def test_capabilities(env):
+    def use():
+        syscall({"x86_64": 176, "aarch64": 106}[os.uname().machine], ctypes.c_char_p(b"nothing"), 0)
+    pid = child(use)
+    event = hit(library(env), "capabilities", pid, lambda e: e["args"][1]["capability_arg"]["name"] == "CAP_SYS_MODULE")
+    assert event["args"][1]["capability_arg"]["value"] == 16, event
+    assert "user_ns_arg" in event["args"][0], event
+
+
+@requires("kprobes")
+def test_user_namespaces(env):
+    def unshare():
+        os.setgroups([])
+        os.setresuid(2347, 2347, 2347)
+        LIBC.unshare(0x10000000)
+    pid = child(unshare)
+    privileged = child(lambda: LIBC.unshare(0x10000000))
+    daemon = library(env)
+    event = hit(daemon, "user-namespaces", pid)
+    assert event["args"][0]["process_credentials_arg"]["euid"] == 2347, event
+    assert not daemon.events.find(lambda e: e.get("process_kprobe", {}).get("policy_name") == "user-namespaces" and
+                                  e["process_kprobe"]["process"]["pid"] == privileged)
+
+
+@requires("kprobes")
+def test_modules(env):
+    """A module that exists is loaded and unloaded where the guest has one; an address family nobody has is asked for."""
+    daemon = library(env)
+
+    def ask():
+        os.setgroups([])
+        socket.socket(44 if not hasattr(socket, "AF_XDP") else 33, socket.SOCK_RAW, 0)
+    pid = child(ask)
+    event = hit(daemon, "kernel-modules", pid, call_named("security_kernel_module_request"))
+    assert event["args"][0]["string_arg"].startswith("net-pf-"), event
+    module = next((name for name in ("dummy", "ifb", "nlmon") if
+                   subprocess.run(["modprobe", "-n", name], capture_output=True, check=False).returncode == 0), None)
+    if module is None or subprocess.run(["modprobe", module], capture_output=True, check=False).returncode != 0:
+        raise Skip("this kernel has no module to load; asking for one was reported")
+    subprocess.run(["modprobe", "-r", module], check=True, capture_output=True)
+
+    def about(function):
+        return daemon.events.wait_for(
+            lambda e: e.get("process_kprobe", {}).get("policy_name") == "kernel-modules" and
+            e["process_kprobe"]["function_name"] == function and
+            e["process_kprobe"]["args"][0].get("module_arg", {}).get("name") == module, what=f"{function} of {module}")
+    about("do_init_module")
+    listed = {e["process_kprobe"]["function_name"] for e in daemon.events.find(
+        lambda e: e.get("process_kprobe", {}).get("policy_name") == "kernel-modules")}
+    assert "security_kernel_read_file" in listed, listed
+    if "free_module" in Path("/proc/kallsyms").read_text():
+        about("free_module")
+
+
+@requires("kprobes")
+def test_bpf(env):
+    daemon = library(env)
+
+    def use():
+        attributes = (ctypes.c_uint32 * 32)(2, 4, 8, 3)
+        syscall({"x86_64": 321, "aarch64": 280}[os.uname().machine], 0, ctypes.byref(attributes), 128)
+        from lib.features import PROG_TYPE_KPROBE, RETURN_0, load_program
+        load_program(PROG_TYPE_KPROBE, RETURN_0)
+    pid = child(use)
+    event = hit(daemon, "bpf", pid, lambda e: "bpf_map" in e["function_name"])
+    made = event["args"][0]["bpf_map_arg"]
+    assert made["MapType"] == "BPF_MAP_TYPE_ARRAY" and made["KeySize"] == 4 and made["ValueSize"] == 8, event
+    assert made["MaxEntries"] == 3, event
+    event = hit(daemon, "bpf", pid, call_named("bpf_check"))
+    assert event["args"][0]["bpf_attr_arg"]["ProgType"] == "BPF_PROG_TYPE_KPROBE", event
+
+
+@requires("kprobes")
+def test_programs(env):
+    daemon = library(env)
+    process = subprocess.Popen(["/bin/true"])
+    process.wait()
+    event = hit(daemon, "programs", process.pid)
+    assert event["args"][0]["linux_binprm_arg"]["path"].endswith("/true"), event
+
+
+@sensor
+def test_everything_is_detached(env):
+    """After a delete nothing of the policy is left: asked of the kernel, not of the daemon."""
+    daemon = env.daemon(policies=[(LIBRARY / "processes" / "ptrace.yaml").read_text()])
+    victim = subprocess.Popen(["sleep", "60"])
+    try:
+        before = child(lambda: LIBC.ptrace(16, victim.pid, None, None))
+        hit(daemon, "ptrace", before)
+        maps = subprocess.run(["bpftool", "map", "show", "-j"], capture_output=True, text=True, check=True)
+        count = len(json.loads(maps.stdout))
+        daemon.tetra("tracingpolicy", "delete", "ptrace")
+        after = child(lambda: LIBC.ptrace(16, victim.pid, None, None))
+        daemon.events.expect_none(lambda e: e.get("process_kprobe", {}).get("process", {}).get("pid") == after)
+        maps = subprocess.run(["bpftool", "map", "show", "-j"], capture_output=True, text=True, check=True)
+        assert len(json.loads(maps.stdout)) < count
+    finally:
+        victim.send_signal(signal.SIGKILL)
+        victim.wait()
