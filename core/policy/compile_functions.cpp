@@ -37,8 +37,8 @@ bool HookCompiler::add_function(std::string_view name, Place place, uint32_t sys
     } else if (const std::string near = facts_.closest_function(name); !near.empty()) {
       text += "; did you mean " + quoted(near) + "?";
     }
-    if (*hook_.syscall && !hook_.syscall.written() && !kernel::is_syscall_function(*hook_.call)) {
-      text += " (`syscall` is true when it is not written: say `syscall: false` for other functions)";
+    if (*hook_.syscall && list_reference(*hook_.call).empty() && !kernel::is_syscall_function(*hook_.call)) {
+      text += " (`syscall` is true: write `syscall: false` for other functions)";
     }
     error(place, ".call", std::move(text));
     return false;

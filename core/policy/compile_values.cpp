@@ -237,6 +237,10 @@ bool HookCompiler::resolve(const Arg& arg, const std::string& field, const Value
       error(arg.type.place, field + ".type", what + ", which is no number; go on to a member, or choose another type");
       return false;
     }
+    if (declared->engine == TG_TYPE_NUMBER && declared->width != 8) {
+      error(arg.type.place, field + ".type", what + "; only uint64 holds it, or go on to a member");
+      return false;
+    }
   }
   if (value.type == ArgType::string && slot.load.flags & TG_LOAD_ADDRESS) {
     slot.limit = types->describe(access->type).size;  // it may lack a NUL at its end
