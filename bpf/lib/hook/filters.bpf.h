@@ -122,9 +122,9 @@ static __always_inline bool tg_filter_number(void *ctx, struct tg_hit *hit, cons
 					     __u32 slot, const enum tg_context kind)
 {
 	tg_hit_load(ctx, hit, slot, kind);
-	if (hit->failed & (1UL << slot))
+	if (tg_hit_failed(hit, slot))
 		return false;
-	return tg_number_values(filter, filter->op, hit->raw[slot]);
+	return tg_number_values(filter, filter->op, tg_apart(hit->raw[slot]));
 }
 
 static __always_inline bool tg_filter_mode(const struct tg_value *value, const volatile struct tg_filter *filter)
@@ -148,7 +148,7 @@ static __always_inline bool tg_filter_op(void *ctx, struct tg_hit *hit, const vo
 	case TG_OP_RANGE: return tg_filter_number(ctx, hit, filter, slot, kind);
 	case TG_OP_IN_SET:
 		tg_hit_load(ctx, hit, slot, kind);
-		return !(hit->failed & (1UL << slot)) && tg_in_numbers(filter->set, hit->raw[slot]);
+		return !tg_hit_failed(hit, slot) && tg_in_numbers(filter->set, hit->raw[slot]);
 	case TG_OP_CAPS_GAINED: {
 		__u32 old = filter->slot2;
 
@@ -156,9 +156,9 @@ static __always_inline bool tg_filter_op(void *ctx, struct tg_hit *hit, const vo
 			return false;
 		tg_hit_load(ctx, hit, slot, kind);
 		tg_hit_load(ctx, hit, old, kind);
-		if (hit->failed & (1UL << slot | 1UL << old))
+		if (tg_hit_failed(hit, slot) || tg_hit_failed(hit, old))
 			return false;
-		return hit->raw[slot] & ~hit->raw[old];
+		return tg_apart(hit->raw[slot]) & ~tg_apart(hit->raw[old]);
 	}
 	case TG_OP_CEL: return tg_cel_matches(ctx, hit, filter->set - 1, kind);
 	default: break;

@@ -55,19 +55,10 @@ static __always_inline bool tg_hook_instance(void *ctx, struct tg_hit *hit, cons
 	return true;
 }
 
-static __always_inline void tg_hook_who(struct tg_hit *hit)
-{
-	__u64 thread = bpf_get_current_pid_tgid();
-
-	hit->tgid = thread >> 32;
-	hit->tid = thread;
-}
-
 /* What tells a call from the others that the thread is in: where its frame is. */
-static __always_inline void tg_call_key(struct tg_call_key *key, void *ctx, const struct tg_hit *hit,
-					const enum tg_context kind)
+static __always_inline void tg_call_key(struct tg_call_key *key, void *ctx, const enum tg_context kind)
 {
-	key->thread = (__u64)hit->tgid << 32 | hit->tid;
+	key->thread = bpf_get_current_pid_tgid();
 	key->frame = 0;
 	if (kind == TG_CONTEXT_KPROBE || kind == TG_CONTEXT_UPROBE)
 		key->frame = tg_context_load(ctx, TG_REGISTER_STACK, 8);
@@ -94,7 +85,7 @@ static __always_inline void tg_call_slots(void *ctx, struct tg_hit *hit, struct 
 		if (!at_return && config->type != TG_TYPE_STRING)
 			continue;
 		tg_hit_load(ctx, hit, i, kind);
-		if (hit->failed & (1UL << i))
+		if (tg_hit_failed(hit, i))
 			continue;
 		call->slots[i].raw = hit->raw[i];
 		if (at_return && tg_is_sized(config))
@@ -122,7 +113,7 @@ static __always_inline void tg_hook_matched(void *ctx, struct tg_hit *hit, __u32
 	call.instance = hit->instance;
 	call.selector = which;
 	tg_call_slots(ctx, hit, &call, kind);
-	tg_call_key(&key, ctx, hit, kind);
+	tg_call_key(&key, ctx, kind);
 	tg_report(ctx, hit, which, call.id, TG_PHASE_ENTER, 0, kind);
 	call.again = hit->again;
 	bpf_map_update_elem(&tg_calls, &key, &call, BPF_ANY);
@@ -136,7 +127,6 @@ static __always_inline int tg_hook_enter(void *ctx, const enum tg_context kind)
 
 	if (!tg_hook_instance(ctx, &hit, kind))
 		return 0;
-	tg_hook_who(&hit);
 	verdict = tg_select(ctx, &hit, &which, kind);
 	if (verdict == TG_VERDICT_REPORT)
 		tg_hook_matched(ctx, &hit, which, kind);
@@ -155,13 +145,12 @@ static __always_inline void tg_hook_resume(struct tg_hit *hit, const struct tg_c
 }
 
 /* False: the call is not one that matched. */
-static __always_inline bool tg_call_take(struct tg_call *call, void *ctx, const struct tg_hit *hit,
-					 const enum tg_context kind)
+static __always_inline bool tg_call_take(struct tg_call *call, void *ctx, const enum tg_context kind)
 {
 	struct tg_call_key key;
 	struct tg_call *found;
 
-	tg_call_key(&key, ctx, hit, kind);
+	tg_call_key(&key, ctx, kind);
 	if (kind == TG_CONTEXT_KPROBE || kind == TG_CONTEXT_UPROBE)
 		key.frame -= TG_CALL_PUSHES;
 	found = bpf_map_lookup_elem(&tg_calls, &key);
@@ -186,8 +175,7 @@ static __always_inline int tg_hook_return(void *ctx, const enum tg_context kind,
 
 	if (!(tg_hook.flags & TG_HOOK_HAS_RETURN) || !tg_hook_instance(ctx, &hit, kind))
 		return 0;
-	tg_hook_who(&hit);
-	if (!tg_call_take(&call, ctx, &hit, kind))
+	if (!tg_call_take(&call, ctx, kind))
 		return 0;
 	tg_hook_resume(&hit, &call);
 	matches = tg_select_return(ctx, &hit, call.selector, kind);

@@ -62,20 +62,39 @@ static __always_inline bool tg_is_comparison(__u8 op)
 
 #define TG_CEL_DEPTH 8
 
+/* Comparisons without a branch: the verifier would go on from both results, again at every step. */
+static __always_inline __u64 tg_is_set(__u64 value)
+{
+	__u64 minus = -value;
+
+	tg_opaque(minus); /* or the compiler makes the branch */
+	return (value | minus) >> 63;
+}
+
 /* Until BPF's v4 instructions (6.6) division is unsigned. By zero gives zero. */
 static __always_inline __u64 tg_divide(__u64 a, __u64 b, bool is_signed, bool remainder)
 {
-	bool negative_a = is_signed && (__s64)a < 0, negative_b = is_signed && (__s64)b < 0;
-	__u64 result;
+	__u64 minus_a = is_signed ? -(a >> 63) : 0, minus_b = is_signed ? -(b >> 63) : 0, minus, result;
 
-	if (!b)
-		return 0;
-	if (negative_a)
-		a = -a;
-	if (negative_b)
-		b = -b;
-	result = remainder ? a % b : a / b;
-	return (remainder ? negative_a : negative_a != negative_b) ? -result : result;
+	tg_opaque(minus_a);
+	tg_opaque(minus_b);
+	a = (a ^ minus_a) - minus_a;
+	b = (b ^ minus_b) - minus_b;
+	/* The instruction gives zero for a division by zero, and all of `a` as the rest. */
+	result = remainder ? (a % b) & -tg_is_set(b) : a / b;
+	minus = remainder ? minus_a : minus_a ^ minus_b;
+	return (result ^ minus) - minus;
+}
+
+static __always_inline __u64 tg_is_less(__u64 a, __u64 b, bool is_signed)
+{
+	__u64 top = is_signed ? 1ULL << 63 : 0; /* as unsigned, after the sign is turned */
+	__u64 x = a ^ top, y = b ^ top, difference;
+
+	tg_opaque(x);
+	tg_opaque(y);
+	difference = x - y;
+	return ((~x & y) | (~(x ^ y) & difference)) >> 63;
 }
 
 static __always_inline __u64 tg_cel_binary(__u8 op, bool is_signed, __u64 a, __u64 b)
@@ -86,16 +105,24 @@ static __always_inline __u64 tg_cel_binary(__u8 op, bool is_signed, __u64 a, __u
 	case TG_CEL_MUL: return a * b;
 	case TG_CEL_DIV: return tg_divide(a, b, is_signed, false);
 	case TG_CEL_MOD: return tg_divide(a, b, is_signed, true);
-	case TG_CEL_EQ: return a == b;
-	case TG_CEL_NE: return a != b;
-	case TG_CEL_LT: return tg_compare(a, b, is_signed, false);
-	case TG_CEL_LE: return !tg_compare(a, b, is_signed, true);
-	case TG_CEL_GT: return tg_compare(a, b, is_signed, true);
-	case TG_CEL_GE: return !tg_compare(a, b, is_signed, false);
-	case TG_CEL_AND: return a && b;
-	case TG_CEL_OR: return a || b;
+	case TG_CEL_EQ: return tg_is_set(a ^ b) ^ 1;
+	case TG_CEL_NE: return tg_is_set(a ^ b);
+	case TG_CEL_LT: return tg_is_less(a, b, is_signed);
+	case TG_CEL_LE: return tg_is_less(b, a, is_signed) ^ 1;
+	case TG_CEL_GT: return tg_is_less(b, a, is_signed);
+	case TG_CEL_GE: return tg_is_less(a, b, is_signed) ^ 1;
+	case TG_CEL_AND: return tg_is_set(a) & tg_is_set(b);
+	case TG_CEL_OR: return tg_is_set(a | b);
 	default: return 0;
 	}
+}
+
+static __always_inline __u64 tg_choose(__u64 condition, __u64 a, __u64 b)
+{
+	__u64 mask = -tg_is_set(condition);
+
+	tg_opaque(mask);
+	return (a & mask) | (b & ~mask);
 }
 
 /* A stack machine whose stack pointer the verifier knows at every step. A number that cannot be read makes the
@@ -130,7 +157,7 @@ static __noinline int tg_cel_matches(void *ctx, struct tg_hit *hit, __u32 first,
 					return false;
 				tg_hit_load(ctx, hit, arg, kind);
 				missing |= hit->failed & (1UL << arg);
-				stack[top] = hit->raw[arg];
+				stack[top] = tg_apart(hit->raw[arg]);
 			}
 			top++;
 			continue;
@@ -138,13 +165,13 @@ static __noinline int tg_cel_matches(void *ctx, struct tg_hit *hit, __u32 first,
 		if (!top || top > TG_CEL_DEPTH)
 			return false;
 		if (op == TG_CEL_NEG || op == TG_CEL_NOT) {
-			stack[top - 1] = op == TG_CEL_NEG ? -stack[top - 1] : !stack[top - 1];
+			stack[top - 1] = op == TG_CEL_NEG ? -stack[top - 1] : tg_is_set(stack[top - 1]) ^ 1;
 			continue;
 		}
 		if (op == TG_CEL_SELECT) {
 			if (top < 3)
 				return false;
-			stack[top - 3] = stack[top - 3] ? stack[top - 2] : stack[top - 1];
+			stack[top - 3] = tg_choose(stack[top - 3], stack[top - 2], stack[top - 1]);
 			top -= 2;
 			continue;
 		}

@@ -58,7 +58,7 @@ static __always_inline bool tg_pids_match(struct tg_hit *hit, const volatile str
 	bool found;
 
 	found = tg_one_of(pids->values, pids->value_count, pids->set,
-			  pids->flags & TG_PID_NAMESPACE ? tg_namespace_pid() : hit->tgid);
+			  pids->flags & TG_PID_NAMESPACE ? tg_namespace_pid() : tg_tgid());
 	if (!found && pids->flags & TG_PID_FOLLOW) {
 		struct tg_process *process = tg_hit_process(hit);
 

@@ -132,10 +132,10 @@ static __noinline int tg_slot_fill(void *ctx, struct tg_hit *hit, __u32 slot, co
 	config = &tg_hook.slots[slot];
 	value = &scratch->values[slot];
 	tg_hit_load(ctx, hit, slot, kind);
-	if (hit->failed & (1UL << slot)) {
+	if (tg_hit_failed(hit, slot)) {
 		tg_value_fail(value, -EFAULT);
 	} else {
-		raw = hit->raw[slot];
+		raw = tg_apart(hit->raw[slot]);
 		if (hit->call)
 			size = tg_slot_size_at_return(hit, config,
 						      slot < TG_HOOK_ARGS ? hit->call->slots[slot].size : 0);

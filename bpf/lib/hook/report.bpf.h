@@ -141,17 +141,18 @@ static __always_inline void tg_report(void *ctx, struct tg_hit *hit, __u32 which
 	struct tg_hook_scratch *scratch = hit->scratch;
 	struct tg_process *process = tg_hit_process(hit);
 	struct tg_hook_record *record;
+	__u64 thread = bpf_get_current_pid_tgid();
 	__u32 pos = sizeof(*record), count = 0;
 
 	if (!scratch)
 		return;
 	record = &scratch->record;
 	record->process.start_ns = 0;
-	record->process.pid = hit->tgid;
+	record->process.pid = thread >> 32;
 	record->process.reserved = 0;
 	if (process)
 		record->process = process->key;
-	record->tid = hit->tid;
+	record->tid = thread;
 	record->hook = tg_hook.id;
 	record->instance = hit->instance;
 	record->phase = phase;

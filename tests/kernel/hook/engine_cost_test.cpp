@@ -1,0 +1,144 @@
+// SPDX-License-Identifier: Apache-2.0
+// What a hit costs: printed, not judged, because absolute times say nothing across machines. "over": beyond a program
+// that does nothing.
+#include <bpf/bpf.h>
+#include <doctest/doctest.h>
+#include <sched.h>
+#include <unistd.h>
+
+#include <bit>
+#include <cstdio>
+
+#include "engine_fixture.h"
+
+using namespace hook_test;
+
+namespace {
+
+std::uint64_t at(const std::string& text) {
+  return std::bit_cast<std::uint64_t>(text.c_str());
+}
+
+void print(const char* what, Engine& engine, std::initializer_list<std::uint64_t> words) {
+  const Cost empty = engine.empty_cost();
+  const Cost cost = engine.cost(words);
+  const double over = cost.ns - empty.ns;
+  char line[200];
+  std::snprintf(line, sizeof(line), "%-44s %7.1f ns, over %7.1f; verified %6u, translated %5u, load %5.1f ms", what,
+                cost.ns, over, cost.verified, cost.instructions, cost.load_ms);
+  MESSAGE(line);
+  CHECK(cost.verified < 100'000);
+}
+
+}  // namespace
+
+TEST_CASE("cost: hits that are filtered out") {
+  if (!kernel_allows()) {
+    return;
+  }
+  const int stats = ::bpf_enable_stats(BPF_STATS_RUN_TIME);
+  if (stats < 0) {
+    MESSAGE("SKIPPED: BPF statistics are not available (5.8)");
+    return;
+  }
+  ::close(stats);
+  const std::string path = "/usr/lib/x86_64-linux-gnu/libc.so.6";
+  {
+    Hook hook;
+    hook.number(4, true);
+    hook.filter(TG_OP_EQUAL, 0, {5});
+    print("integer equal", *load(hook), {6});
+  }
+  {
+    Hook hook;
+    for (int n = 0; n < 5; ++n) {
+      hook.number(8, false);
+    }
+    for (unsigned s = 0; s < 5; ++s) {
+      hook.selector();
+      for (unsigned f = 0; f < 5; ++f) {
+        hook.filter(TG_OP_EQUAL, f, f == 4 ? std::vector<std::uint64_t>{s} : std::vector<std::uint64_t>{1, 2});
+      }
+    }
+    print("5 selectors of 5 integers, decided last", *load(hook), {2, 2, 2, 2, 9});
+  }
+  {
+    Hook hook;
+    hook.number(8, false);
+    hook.filter(TG_OP_IN_SET, 0, std::vector<std::uint64_t>{1, 2, 3, 4, 5, 6, 7, 8, 9, 10});
+    print("integer in a set", *load(hook), {60});
+  }
+  {
+    Hook hook;
+    hook.selector().pids = {TG_MATCH_IN, 0, 0, 2, {}, 0, {1, 2, 0, 0}};
+    print("pid", *load(hook), {});
+  }
+  {
+    Hook hook;
+    hook.selector().binaries = {TG_MATCH_IN, 0, 70};
+    auto engine = load(hook);
+    tg_process process{};
+    engine->set_process(process);
+    print("group of binaries", *engine, {});
+  }
+  {
+    Hook hook;
+    auto& match = hook.selector().namespaces[0];
+    hook.config.selectors[0].namespace_count = 1;
+    match.op = TG_MATCH_IN;
+    match.ns = TG_NS_NET;
+    match.value_count = 1;
+    print("namespace", *load(hook), {});
+  }
+  {
+    Hook hook;
+    hook.number(4, true);
+    hook.cel({{TG_CEL_SLOT, 0, {}, 0}, {TG_CEL_CONST, 0, {}, 3}, {TG_CEL_ADD, 0, {}, 0}, {TG_CEL_CONST, 0, {}, 10},
+              {TG_CEL_GT, 0, {}, 0}});
+    print("expression arg0 + 3 > 10", *load(hook), {6});
+  }
+  {
+    Hook hook;
+    hook.slot(TG_TYPE_STRING);
+    hook.text_filter(TG_OP_TEXT_EQUAL, 0, {"/usr/lib/x86_64-linux-gnu/libm.so.6"});
+    print("string equal, same size", *load(hook), {at(path)});
+    print("string equal, other size", *load(hook), {at(path + "1")});
+  }
+  {
+    Hook hook;
+    hook.slot(TG_TYPE_STRING);
+    hook.text_filter(TG_OP_TEXT_PREFIX, 0, {"/usr/lib/x86_64-linux-gnu/libm"});
+    print("string prefix", *load(hook), {at(path)});
+  }
+  {
+    Hook hook;
+    hook.slot(TG_TYPE_STRING);
+    hook.text_filter(TG_OP_TEXT_POSTFIX, 0, {"libm.so.6"});
+    print("string postfix", *load(hook), {at(path)});
+  }
+  for (const bool kernel : {false, true}) {
+    Hook hook;
+    hook.slot(TG_TYPE_STRING);
+    hook.text_filter(TG_OP_TEXT_SUBSTRING, 0, {"libm"});
+    hook.config.flags |= kernel && kernel_has("bpf_strnstr") ? TG_HOOK_STRNSTR : 0;
+    print(kernel ? "substring, the kernel's search" : "substring", *load(hook), {at(path)});
+  }
+}
+
+TEST_CASE("cost: hits that are reported") {
+  if (!kernel_allows()) {
+    return;
+  }
+  const std::string path = "/usr/lib/x86_64-linux-gnu/libc.so.6";
+  {
+    Hook hook;
+    hook.number(4, true);
+    print("reported: integer", *load(hook), {6});
+  }
+  {
+    Hook hook;
+    hook.number(4, true);
+    hook.slot(TG_TYPE_STRING, 0);
+    print("reported: integer and string", *load(hook), {6, at(path)});
+  }
+}
