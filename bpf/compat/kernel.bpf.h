@@ -21,6 +21,19 @@ struct task_struct___audit {
 extern void *bpf_rdonly_cast(void *obj, __u32 btf_id) __attribute__((section(".ksyms"), weak));
 #define TG_HAS_RDONLY_CAST bpf_core_enum_value_exists(enum special_kfunc_type, KF_bpf_rdonly_cast)
 
+/* Where a dentry keeps a short name: an array d_iname until 6.13, in d_shortname since 6.14 (61bc24acfb0a). At least 32
+ * bytes on 64-bit machines. Can go when 6.12 is not served any more. */
+struct dentry___iname {
+	unsigned char d_iname[32];
+} __attribute__((preserve_access_index));
+struct dentry___shortname {
+	union shortname_store d_shortname;
+} __attribute__((preserve_access_index));
+#define TG_SHORT_NAME_OFFSET                                             \
+	(bpf_core_field_exists(struct dentry___iname, d_iname)           \
+		 ? bpf_core_field_offset(struct dentry___iname, d_iname) \
+		 : bpf_core_field_offset(struct dentry___shortname, d_shortname))
+
 /* kernel_cap_t: two 32-bit words until 6.2, one 64-bit word since 6.3 (f122a08b197d). On little-endian machines both
  * read as one 64-bit word; there is no big-endian build. Can go when 6.1 is not served any more. */
 #define TG_CAP_WORD(capability_set) (*(const __u64 *)&(capability_set))

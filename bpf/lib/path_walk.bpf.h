@@ -17,6 +17,7 @@
 #define TG_PATH_STEPS 2048 /* components, where bpf_loop exists (5.17, e6f2dd0f8067) */
 /* Room behind the last position, so that one bound check serves every step. */
 #define TG_PATH_NAME_MAX 255
+#define TG_PATH_SHORT	 32 /* names up to here are copied without a helper */
 #define TG_PATH_BUFFER	 (TG_PATH_MAX + TG_PATH_NAME_MAX + 1)
 
 enum tg_path_flags {
@@ -52,15 +53,77 @@ struct tg_walk {
 		__word;                                                                    \
 	})
 
+/* The compiler makes one comparison of two (end - 8 <= max - 8), from which 6.1 learns nothing of `end`. */
+#define tg_within(value, low, high) \
+	((value) >= (low) && ({     \
+		 tg_opaque(value);  \
+		 (value) <= (high); \
+	 }))
+
+#define tg_name_word(typed, address) ((typed) ? tg_word(true, address) : *(const __u64 *)(address))
+
+/*
+ * What a step needs of a dentry. Where loads are helper calls one call reads it all, with the name when it is short:
+ * into the room behind the text, as map memory is what every verifier lets be read at any offset.
+ */
+struct tg_dentry_words {
+	struct dentry *parent;
+	__u64 hash_and_length;
+	const unsigned char *name;
+	struct inode *inode;
+	char short_name[TG_PATH_SHORT];
+};
+
+struct tg_dentry_view {
+	struct dentry *parent;
+	struct inode *inode;
+	const unsigned char *name;
+	__u64 length;
+	bool copied; /* the name is in the words, too */
+};
+
+#define tg_dentry_words(text) ((struct tg_dentry_words *)((text) + TG_PATH_MAX))
+/* The members lie like this on every kernel that was not built to shuffle them. */
+#define TG_DENTRY_AT(member) \
+	(bpf_core_field_offset(struct dentry, member) - bpf_core_field_offset(struct dentry, d_parent))
+#define TG_DENTRY_PACKED                                                                        \
+	(TG_DENTRY_AT(d_name) == __builtin_offsetof(struct tg_dentry_words, hash_and_length) && \
+	 TG_DENTRY_AT(d_inode) == __builtin_offsetof(struct tg_dentry_words, inode) &&          \
+	 TG_SHORT_NAME_OFFSET - bpf_core_field_offset(struct dentry, d_parent) ==               \
+		 __builtin_offsetof(struct tg_dentry_words, short_name))
+
+static __always_inline struct tg_dentry_view tg_dentry_view(struct dentry *dentry, char *text, const bool typed)
+{
+	struct tg_dentry_view view = {};
+
+	if (!typed && TG_DENTRY_PACKED) {
+		struct tg_dentry_words *words = tg_dentry_words(text);
+
+		bpf_probe_read_kernel(words, sizeof(*words),
+				      (const void *)dentry + bpf_core_field_offset(struct dentry, d_parent));
+		view.parent = words->parent;
+		view.inode = words->inode;
+		view.name = words->name;
+		view.length = words->hash_and_length >> 32;
+		view.copied = (const void *)view.name == (const void *)dentry + TG_SHORT_NAME_OFFSET;
+	} else {
+		view.parent = tg_step_get(typed, dentry, d_parent);
+		view.inode = tg_step_get(typed, dentry, d_inode);
+		view.name = tg_step_get(typed, dentry, d_name.name);
+		view.length = tg_step_get(typed, dentry, d_name.len);
+	}
+	return view;
+}
+
 /*
  * The name in front of the position, which it moves. Most names are short: copied by words from their end they cost
  * one or two loads, and what is too much lands in front of the text, where the next name overwrites it. What is read
  * in front of the name belongs to the dentry, or to the head of an external name.
  */
-static __always_inline bool tg_path_prepend(char *text, __u64 *position, const unsigned char *name, __u64 length,
+static __always_inline bool tg_path_prepend(char *text, __u64 *position, const struct tg_dentry_view *view,
 					    const bool typed)
 {
-	__u64 end = *position;
+	__u64 end = *position, length = view->length;
 
 	if (length > TG_PATH_NAME_MAX)
 		length = TG_PATH_NAME_MAX;
@@ -69,16 +132,16 @@ static __always_inline bool tg_path_prepend(char *text, __u64 *position, const u
 	*position = end - length;
 	tg_opaque(end);
 	tg_opaque(length);
-	if (typed && length <= 32 && end >= 32 && end <= TG_PATH_MAX) {
-		const void *from = (const void *)name + length;
+	if ((typed || view->copied) && length <= TG_PATH_SHORT && tg_within(end, TG_PATH_SHORT, TG_PATH_MAX)) {
+		const void *from = (typed ? (const void *)view->name : tg_dentry_words(text)->short_name) + length;
 		char *to = text + end;
 
-		*(__u64 *)(to - 8) = tg_word(true, from - 8);
+		*(__u64 *)(to - 8) = tg_name_word(typed, from - 8);
 		if (length > 8)
-			*(__u64 *)(to - 16) = tg_word(true, from - 16);
+			*(__u64 *)(to - 16) = tg_name_word(typed, from - 16);
 		if (length > 16) {
-			*(__u64 *)(to - 24) = tg_word(true, from - 24);
-			*(__u64 *)(to - 32) = tg_word(true, from - 32);
+			*(__u64 *)(to - 24) = tg_name_word(typed, from - 24);
+			*(__u64 *)(to - 32) = tg_name_word(typed, from - 32);
 		}
 		return true;
 	}
@@ -86,7 +149,7 @@ static __always_inline bool tg_path_prepend(char *text, __u64 *position, const u
 	tg_opaque(end);
 	end &= TG_PATH_MAX - 1;
 	length &= TG_PATH_NAME_MAX;
-	bpf_probe_read_kernel(&text[end], length, name);
+	bpf_probe_read_kernel(&text[end], length, view->name);
 	return true;
 }
 
@@ -96,7 +159,7 @@ static __always_inline void tg_path_push(char *text, __u64 *position, __u64 word
 	__u64 end = *position;
 
 	tg_opaque(end);
-	if (end < 8 || end > TG_PATH_MAX)
+	if (!tg_within(end, 8, TG_PATH_MAX))
 		return;
 	*(__u64 *)(text + end - 8) = word;
 	*position = end - length;
@@ -113,15 +176,14 @@ static __always_inline void tg_path_push(char *text, __u64 *position, __u64 word
 		tg_path_push(text, position, __push.word, sizeof(literal) - 1);                     \
 	} while (0)
 
-static __always_inline bool tg_path_step_name(struct dentry *dentry, char *text, __u64 *position, const bool typed)
+static __always_inline bool tg_path_step_name(const struct tg_dentry_view *view, char *text, __u64 *position,
+					      const bool typed)
 {
-	__u64 length = tg_step_get(typed, dentry, d_name.len);
-	const unsigned char *name = tg_step_get(typed, dentry, d_name.name);
 	__u64 pos;
 
-	if (*position < length + 1)
+	if (*position < view->length + 1)
 		return false;
-	tg_path_prepend(text, position, name, length, typed);
+	tg_path_prepend(text, position, view, typed);
 	pos = *position - 1;
 	*position = pos;
 	tg_opaque(pos);
@@ -132,8 +194,9 @@ static __always_inline bool tg_path_step_name(struct dentry *dentry, char *text,
 /* One component, or one mount crossed. True when the walk is over. */
 static __always_inline bool tg_path_step(struct tg_walk *walk, char *text, __u64 *position, const bool typed)
 {
-	struct dentry *dentry = walk->dentry, *parent;
+	struct dentry *dentry = walk->dentry;
 	struct vfsmount *mnt = walk->mnt;
+	struct tg_dentry_view view;
 
 	if (dentry == walk->root_dentry && mnt == walk->root_mnt)
 		goto done;
@@ -155,16 +218,16 @@ static __always_inline bool tg_path_step(struct tg_walk *walk, char *text, __u64
 		return false;
 	}
 
-	parent = tg_step_get(typed, dentry, d_parent);
-	if (!parent || parent == dentry) { /* root of a file system that is not mounted here */
+	view = tg_dentry_view(dentry, text, typed);
+	if (!view.parent || view.parent == dentry) { /* root of a file system that is not mounted here */
 		walk->flags |= TG_PATH_UNREACHABLE;
 		goto done;
 	}
-	if (!tg_path_step_name(dentry, text, position, typed)) {
+	if (!tg_path_step_name(&view, text, position, typed)) {
 		walk->flags |= TG_PATH_TRUNCATED;
 		goto done;
 	}
-	walk->dentry = parent;
+	walk->dentry = view.parent;
 	return false;
 
 done:

@@ -52,14 +52,14 @@ static __always_inline void tg_path_push_number(char *text, __u64 *position, __u
 static __always_inline void tg_path_name_special(struct dentry *dentry, char *text, __u64 *position, const bool typed)
 {
 	struct super_block *sb = tg_step_get(typed, dentry, d_sb);
-	struct inode *inode = tg_step_get(typed, dentry, d_inode);
+	struct tg_dentry_view view = tg_dentry_view(dentry, text, typed);
+	struct inode *inode = view.inode;
 	__u64 magic = tg_step_get(typed, sb, s_magic);
 	__u64 number = tg_step_get(typed, inode, i_ino);
-	struct tg_name name = tg_path_last_component(dentry, typed);
 
 	switch (magic) {
 	case TG_MAGIC_ANON:
-		tg_path_prepend(text, position, name.text, name.size, typed);
+		tg_path_prepend(text, position, &view, typed);
 		tg_path_push_text(text, position, "n_inode:");
 		tg_path_push_text(text, position, "ano");
 		return;
@@ -84,16 +84,17 @@ static __always_inline void tg_path_name_special(struct dentry *dentry, char *te
 			long size = bpf_probe_read_kernel_str(kind, sizeof(kind), tg_step_get(typed, ops, name));
 
 			tg_path_push_text(text, position, ":[");
-			if (size > 1)
-				tg_path_prepend(text, position, (void *)tg_step_get(typed, ops, name), size - 1,
-						/* typed= */ false);
+			view.name = (const void *)tg_step_get(typed, ops, name);
+			view.length = size > 1 ? size - 1 : 0;
+			view.copied = false;
+			tg_path_prepend(text, position, &view, typed);
 		}
 		return;
 	default: break;
 	}
 	/* memfd, shared memory, huge pages: an unlinked file with a name of its own. */
-	if (name.size)
-		tg_path_step_name(dentry, text, position, typed);
+	if (view.length)
+		tg_path_step_name(&view, text, position, typed);
 }
 
 static __noinline int tg_path_special_typed(__u64 dentry, char *text, __u64 *position)
@@ -128,18 +129,18 @@ static long tg_hook_step_read(__u32 index, struct tg_hook_walk *loop)
 /* Inside of one file system: mounts are not known, the root of the file system ends it. */
 static __always_inline bool tg_dentry_step(struct tg_walk *walk, char *text, __u64 *position, const bool typed)
 {
-	struct dentry *dentry = walk->dentry, *parent = tg_step_get(typed, dentry, d_parent);
+	struct tg_dentry_view view = tg_dentry_view(walk->dentry, text, typed);
 
-	if (!parent || parent == dentry) {
+	if (!view.parent || view.parent == walk->dentry) {
 		walk->done = 1;
 		return true;
 	}
-	if (!tg_path_step_name(dentry, text, position, typed)) {
+	if (!tg_path_step_name(&view, text, position, typed)) {
 		walk->flags |= TG_PATH_TRUNCATED;
 		walk->done = 1;
 		return true;
 	}
-	walk->dentry = parent;
+	walk->dentry = view.parent;
 	return false;
 }
 
@@ -185,20 +186,36 @@ static __always_inline void tg_path_finish(struct tg_value *value, struct tg_hoo
 	tg_value_done(value, sizeof(*arg) + size);
 }
 
+/* A struct path inside of an object, by one call where loads are calls. */
+#define tg_path_at(object, member, typed)                                          \
+	({                                                                         \
+		struct path __path = {};                                           \
+		if (typed) {                                                       \
+			__path.dentry = (object)->member.dentry;                   \
+			__path.mnt = (object)->member.mnt;                         \
+		} else {                                                           \
+			bpf_core_read(&__path, sizeof(__path), &(object)->member); \
+		}                                                                  \
+		__path;                                                            \
+	})
+
 /* `mounts` false: inside of the file system only; then mnt is not used. */
-static __always_inline void tg_fill_path(struct tg_value *value, struct tg_hook_scratch *scratch, struct dentry *dentry,
-					 struct vfsmount *mnt, const bool mounts, const bool typed)
+static __always_inline void tg_fill_path(struct tg_value *value, struct tg_hook_scratch *scratch, struct path path,
+					 const bool mounts, const bool typed)
 {
 	struct tg_path_arg *arg = (void *)value->bytes;
 	struct tg_hook_walk loop = {.scratch = scratch};
-	struct dentry *mnt_root;
+	struct dentry *dentry = path.dentry, *mnt_root;
+	struct vfsmount *mnt = path.mnt;
+	struct tg_dentry_view view;
 	struct inode *inode;
 
 	if (!dentry) {
 		tg_value_fail(value, -EFAULT);
 		return;
 	}
-	inode = tg_step_get(typed, dentry, d_inode);
+	view = tg_dentry_view(dentry, scratch->work, typed);
+	inode = view.inode;
 	arg->mode = tg_step_get(typed, inode, i_mode);
 	arg->reserved = 0;
 	scratch->work_pos = TG_PATH_MAX;
@@ -209,7 +226,7 @@ static __always_inline void tg_fill_path(struct tg_value *value, struct tg_hook_
 
 		mnt_root = tg_step_get(typed, sb, s_root);
 	}
-	if (dentry != mnt_root && dentry == tg_step_get(typed, dentry, d_parent)) {
+	if (dentry == view.parent && dentry != mnt_root) {
 		if (typed)
 			tg_path_special_typed((__u64)dentry, scratch->work, &scratch->work_pos);
 		else
@@ -221,11 +238,12 @@ static __always_inline void tg_fill_path(struct tg_value *value, struct tg_hook_
 	if (mounts) {
 		struct task_struct *task = tg_object(typed, struct task_struct, bpf_get_current_task());
 		struct fs_struct *fs = tg_step_get(typed, task, fs);
+		struct path root = tg_path_at(fs, root, typed);
 
 		loop.walk.mnt = mnt;
 		loop.walk.mnt_root = mnt_root;
-		loop.walk.root_dentry = tg_step_get(typed, fs, root.dentry);
-		loop.walk.root_mnt = tg_step_get(typed, fs, root.mnt);
+		loop.walk.root_dentry = root.dentry;
+		loop.walk.root_mnt = root.mnt;
 		bpf_loop(TG_PATH_STEPS, typed ? tg_hook_step_typed : tg_hook_step_read, &loop, 0);
 	} else {
 		bpf_loop(TG_PATH_STEPS, typed ? tg_dentry_step_typed : tg_dentry_step_read, &loop, 0);
@@ -236,8 +254,7 @@ static __always_inline void tg_fill_path(struct tg_value *value, struct tg_hook_
 static __always_inline void tg_fill_file(struct tg_value *value, struct tg_hook_scratch *scratch, struct file *file,
 					 const bool typed)
 {
-	tg_fill_path(value, scratch, tg_step_get(typed, file, f_path.dentry), tg_step_get(typed, file, f_path.mnt),
-		     /* mounts= */ true, typed);
+	tg_fill_path(value, scratch, tg_path_at(file, f_path, typed), /* mounts= */ true, typed);
 }
 
 /* ---- readers ----------------------------------------------------------------------------------------------------- */
@@ -260,8 +277,15 @@ static __always_inline void tg_read_path_as(struct tg_value *value, __u64 raw, s
 {
 	struct path *path = tg_object(typed, struct path, raw);
 
-	tg_fill_path(value, scratch, tg_step_get(typed, path, dentry), tg_step_get(typed, path, mnt),
-		     /* mounts= */ true, typed);
+	struct path copy = {};
+
+	if (typed) {
+		copy.dentry = path->dentry;
+		copy.mnt = path->mnt;
+	} else {
+		bpf_probe_read_kernel(&copy, sizeof(copy), path);
+	}
+	tg_fill_path(value, scratch, copy, /* mounts= */ true, typed);
 }
 
 TG_READER tg_read_path(struct tg_value *value, __u64 raw, const volatile struct tg_slot_config *config,
@@ -274,7 +298,9 @@ TG_READER tg_read_path(struct tg_value *value, __u64 raw, const volatile struct 
 static __always_inline void tg_read_dentry_as(struct tg_value *value, __u64 raw, struct tg_hook_scratch *scratch,
 					      const bool typed)
 {
-	tg_fill_path(value, scratch, tg_object(typed, struct dentry, raw), 0, /* mounts= */ false, typed);
+	struct path path = {.dentry = tg_object(typed, struct dentry, raw)};
+
+	tg_fill_path(value, scratch, path, /* mounts= */ false, typed);
 }
 
 TG_READER tg_read_dentry(struct tg_value *value, __u64 raw, const volatile struct tg_slot_config *config,

@@ -10,7 +10,7 @@
 #include <cstring>
 
 #include "core/bpf_runtime/features.h"
-#include "readers.bpf.elf.h"
+#include READERS_HEADER
 
 using namespace tetragon;
 
@@ -27,7 +27,7 @@ Readers::Readers() {
   ::libbpf_set_print([](libbpf_print_level level, const char* format, va_list args) {
     return level == LIBBPF_WARN ? std::vfprintf(stderr, format, args) : 0;
   });
-  object_ = ::bpf_object__open_mem(tetragon_bpf_readers, sizeof(tetragon_bpf_readers), nullptr);
+  object_ = ::bpf_object__open_mem(READERS_ELF, sizeof(READERS_ELF), nullptr);
   REQUIRE(object_ != nullptr);
   const int error = ::bpf_object__load(object_);
   INFO("load: ", std::strerror(-error));
