@@ -57,6 +57,7 @@ struct {
 /* One per object, like tg_path. */
 struct tg_group_scratch {
 	struct tg_group_bits found;
+	struct task_struct *task;      /* comes out of the map as a number */
 	struct tg_group_prefix prefix; /* its text, padded with zeros, is the key of tg_group_paths, too */
 	struct tg_group_postfix postfix;
 };
@@ -154,34 +155,67 @@ static __always_inline void tg_group_match_text(struct tg_group_scratch *scratch
 	}
 }
 
-/* Puts the groups that the task's binary is in into scratch->found. */
-static __always_inline void tg_group_find(struct tg_group_scratch *scratch, const struct tg_group_state *state,
-					  struct task_struct *task, const bool loop)
+/* Puts the groups that the binary of scratch->task is in into scratch->found. */
+static __always_inline int tg_group_look_up(const bool loop)
 {
+	const struct tg_group_state *state = tg_group_state();
+	struct tg_group_scratch *scratch = tg_group_scratch_get();
 	struct tg_path_buffer *buffer;
+	struct task_struct *task;
 	struct vfsmount *mnt;
+	struct tg_walk *walk;
 	struct fs_struct *fs;
 	struct file *file;
 	__u32 zero = 0;
 
+	buffer = bpf_map_lookup_elem(&tg_path, &zero);
+	if (!buffer || !scratch || !state)
+		return 1;
+	task = scratch->task;
+	file = BPF_CORE_READ(task, mm, exe_file);
+	fs = BPF_CORE_READ(task, fs);
+	if (!file || !fs)
+		return 1;
+	/* Into the map at once: exec has no stack to spare for what it calls. */
+	walk = &buffer->walk;
+	bpf_core_read(&walk->dentry, sizeof(walk->dentry), &file->f_path.dentry);
+	bpf_core_read(&walk->mnt, sizeof(walk->mnt), &file->f_path.mnt);
+	mnt = walk->mnt;
+	bpf_core_read(&walk->mnt_root, sizeof(walk->mnt_root), &mnt->mnt_root);
+	bpf_core_read(&walk->root_dentry, sizeof(walk->root_dentry), &fs->root.dentry);
+	bpf_core_read(&walk->root_mnt, sizeof(walk->root_mnt), &fs->root.mnt);
+	walk->flags = 0;
+	walk->done = 0;
+	tg_group_walk(buffer, loop);
+	tg_group_match_text(scratch, state, buffer);
+	return 0;
+}
+
+/* Global: verified once and not for each state in which a program comes here. Until 5.11 they take numbers only, and at
+ * least one, which has to be used. */
+__noinline int tg_group_look_up_loop(int unused)
+{
+	tg_opaque(unused);
+	return tg_group_look_up(true);
+}
+
+__noinline int tg_group_look_up_bounded(int unused)
+{
+	tg_opaque(unused);
+	return tg_group_look_up(false);
+}
+
+static __always_inline void tg_group_find(struct tg_group_scratch *scratch, const struct tg_group_state *state,
+					  struct task_struct *task, const bool loop)
+{
 	__builtin_memset(&scratch->found, 0, sizeof(scratch->found));
 	if (!(state->paths | state->prefixes | state->postfixes))
 		return;
-	buffer = bpf_map_lookup_elem(&tg_path, &zero);
-	file = BPF_CORE_READ(task, mm, exe_file);
-	fs = BPF_CORE_READ(task, fs);
-	if (!buffer || !file || !fs)
-		return;
-	buffer->walk.dentry = BPF_CORE_READ(file, f_path.dentry);
-	mnt = BPF_CORE_READ(file, f_path.mnt);
-	buffer->walk.mnt = mnt;
-	buffer->walk.mnt_root = BPF_CORE_READ(mnt, mnt_root);
-	buffer->walk.root_dentry = BPF_CORE_READ(fs, root.dentry);
-	buffer->walk.root_mnt = BPF_CORE_READ(fs, root.mnt);
-	buffer->walk.flags = 0;
-	buffer->walk.done = 0;
-	tg_group_walk(buffer, loop);
-	tg_group_match_text(scratch, state, buffer);
+	scratch->task = task;
+	if (loop)
+		tg_group_look_up_loop(0);
+	else
+		tg_group_look_up_bounded(0);
 }
 
 /* Groups of pids that this process is listed in, into *bits. */
@@ -260,7 +294,7 @@ static __always_inline int tg_group_exec_entry(__u32 tgid, __u32 namespace_pid, 
 	return 0;
 }
 
-/* Global: verified once and not for each state in which exec comes here. They take numbers only until 5.11. */
+/* Global, as above. */
 __noinline int tg_group_exec_loop(__u32 tgid, __u32 namespace_pid, __u32 mode)
 {
 	return tg_group_exec_entry(tgid, namespace_pid, mode, true);

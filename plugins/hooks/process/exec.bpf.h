@@ -20,6 +20,10 @@ const volatile bool tg_exec_environment = false;
 #define TG_EXEC_ARGS_AT	  (TG_EXEC_CGROUP_AT + TG_EXEC_CGROUP_MAX)
 #define TG_EXEC_ENVS_AT	  (TG_EXEC_ARGS_AT + TG_EXEC_ARGS_INLINE)
 
+/* Behind the largest record there is room for a new entry; the stack is needed by what is called. */
+#define TG_EXEC_FRESH_AT (TG_RECORD_MAX - sizeof(struct tg_process))
+_Static_assert(TG_EXEC_ENVS_AT + TG_EXEC_ENVS_INLINE <= TG_EXEC_FRESH_AT, "the record ends before");
+
 /* A region of the process' memory that is reported: its arguments or its environment. */
 struct tg_region {
 	__u64 start, size;
@@ -223,22 +227,24 @@ static __always_inline __u32 tg_exec_identity(struct tg_exec *exec, struct task_
 			flags |= TG_EXEC_IN_INIT_TREE;
 	} else {
 		/* Older than the sensor and not scanned yet, or the map was full at its fork. */
-		struct tg_process fresh = {.key = exec->process};
+		struct tg_process *fresh = (void *)exec + TG_EXEC_FRESH_AT;
 		struct tg_process *above = tg_process_find(exec->parent_pid);
 
 		flags |= TG_EXEC_MISS;
+		__builtin_memset(fresh, 0, sizeof(*fresh));
+		fresh->key = exec->process;
 		if (above) {
-			fresh.parent = above->key;
-			fresh.flags = above->flags & TG_PROCESS_IN_INIT_TREE;
-			fresh.policies = above->policies;
+			fresh->parent = above->key;
+			fresh->flags = above->flags & TG_PROCESS_IN_INIT_TREE;
+			fresh->policies = above->policies;
 		}
 		if (tg_is_namespace_init(pid))
-			fresh.flags |= TG_PROCESS_IN_INIT_TREE;
-		if (fresh.flags & TG_PROCESS_IN_INIT_TREE)
+			fresh->flags |= TG_PROCESS_IN_INIT_TREE;
+		if (fresh->flags & TG_PROCESS_IN_INIT_TREE)
 			flags |= TG_EXEC_IN_INIT_TREE;
-		exec->parent = fresh.parent;
-		tg_entry_snapshot(&fresh, task, pid, cgroup_id);
-		tg_entry_store(tgid, &fresh);
+		exec->parent = fresh->parent;
+		tg_entry_snapshot(fresh, task, pid, cgroup_id);
+		tg_entry_store(tgid, fresh);
 		mode = TG_GROUP_EXEC_UNKNOWN;
 	}
 	tg_group_exec(tgid, pid->pid, mode, loop);

@@ -12,6 +12,7 @@
 
 #include "core/bpf_runtime/features.h"
 #include "decode.h"
+#include "groups.bpf.elf.h"
 #include "process.bpf.elf.h"
 #include "process.h"
 
@@ -94,6 +95,28 @@ void Sensor::start_by_hand() {
   for (const char* program : {"tg_exit", "tg_exec_bounded", "tg_fork"}) {
     REQUIRE(object_->attach(program).ok());
   }
+}
+
+Result<void> Sensor::refresh() {
+  return host_ ? host_->refresh() : refresh_by_hand();
+}
+
+Result<void> Sensor::refresh_by_hand() {
+  if (!groups_) {
+    auto opened = runtime_->open(
+        "groups", {reinterpret_cast<const std::byte*>(tetragon_bpf_groups), sizeof(tetragon_bpf_groups)});
+    TETRAGON_TRY(opened);
+    groups_ = std::move(*opened);
+    TETRAGON_TRY(groups_->set_autoload("tg_refresh", false));
+    TETRAGON_TRY(groups_->load());
+  }
+  std::uint64_t before = 0, changes = 0;
+  do {
+    before = changes;
+    TETRAGON_TRY(groups_->iterate("tg_refresh_bounded"));
+    TETRAGON_TRY(groups_->map_lookup("tg_group_changes", raw(0u), std::as_writable_bytes(std::span(&changes, 1))));
+  } while (changes != before);
+  return {};
 }
 
 void Sensor::take(const void* record, std::size_t size) {

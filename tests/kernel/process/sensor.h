@@ -38,7 +38,7 @@ class Sensor {
 
   void scan() { host_->scan_all(); }
   // The groups changed (core/policy/groups.h).
-  tetragon::Result<void> refresh() { return host_->refresh(); }
+  tetragon::Result<void> refresh();
   // What the process map says of a process.
   std::optional<tg_process> entry(pid_t pid);
   // Runs the actor with these arguments, waits for it, answers its pid; `status` as wait4 tells it.
@@ -69,11 +69,12 @@ class Sensor {
 
  private:
   void start_by_hand();
+  tetragon::Result<void> refresh_by_hand();
   void take(const void* record, std::size_t size);
 
   std::unique_ptr<tetragon::bpf_runtime::Runtime> runtime_;
   std::unique_ptr<tetragon::plugin_host::PluginHost> host_;
-  std::unique_ptr<tetragon::bpf_runtime::Object> object_;
+  std::unique_ptr<tetragon::bpf_runtime::Object> object_, groups_;
   std::unique_ptr<tetragon::bpf_runtime::RingReader> reader_;
   tetragon::testing::CollectedEvents events_;
   std::vector<std::string> log_;

@@ -149,3 +149,52 @@ TEST_CASE_FIXTURE(Fixture, "a procfs of another pid namespace is not used") {
   CHECK(host.emitted.empty());
   CHECK(host.logged("another pid namespace"));
 }
+
+TEST_CASE_FIXTURE(Fixture, "refresh: loaded at the first call, passes until nothing changes") {
+  std::uint64_t changes = 0;
+  int changing = 3;
+  host.on_iterate = [&](testing::FakeBpf& object, std::string_view program) {
+    CHECK(program == "tg_refresh");
+    changes += changing-- > 0 ? 5 : 0;
+    object.maps["tg_group_changes"][std::string(4, '\0')] =
+        std::string(reinterpret_cast<const char*>(&changes), sizeof(changes));
+  };
+  REQUIRE(plugin.create() == TETRAGON_OK);
+  REQUIRE(plugin.start() == TETRAGON_OK);
+  CHECK(host.bpf.size() == 1);
+  REQUIRE(plugin.refresh() == TETRAGON_OK);
+  REQUIRE(host.bpf.size() == 2);
+  CHECK(host.bpf[1].name == "groups");
+  CHECK_FALSE(host.bpf[1].autoload.at("tg_refresh_bounded"));
+  CHECK(calls("bpf_iterate").size() == 4);
+  // Nothing new: one pass, the same object.
+  REQUIRE(plugin.refresh() == TETRAGON_OK);
+  CHECK(calls("bpf_iterate").size() == 5);
+  CHECK(host.bpf.size() == 2);
+  // It never ends: told, not waited for.
+  changing = 1000;
+  REQUIRE(plugin.refresh() == TETRAGON_OK);
+  CHECK(calls("bpf_iterate").size() == 5 + 64);
+  CHECK(host.logged("still change after 64 passes"));
+}
+
+TEST_CASE_FIXTURE(Fixture, "refresh: a kernel without bpf_loop, and one that refuses both") {
+  REQUIRE(plugin.create() == TETRAGON_OK);
+  REQUIRE(plugin.start() == TETRAGON_OK);
+  host.on_iterate = [](testing::FakeBpf& object, std::string_view) {
+    object.maps["tg_group_changes"][std::string(4, '\0')] = std::string(8, '\0');
+  };
+  host.fail("bpf_load", TETRAGON_E_SYSTEM, "unknown func bpf_loop#181");
+  SUBCASE("the other one is taken") {
+    REQUIRE(plugin.refresh() == TETRAGON_OK);
+    CHECK(host.bpf[1].closed);
+    CHECK(calls("bpf_iterate") == Calls{"bpf_iterate tg_refresh_bounded"});
+  }
+  SUBCASE("the first reason is told, the next call tries again") {
+    host.fail("bpf_load", TETRAGON_E_PERMISSION, "again");
+    CHECK(plugin.refresh() == TETRAGON_E_SYSTEM);
+    CHECK(host.error.find("bpf_loop#181") != std::string::npos);
+    CHECK(host.bpf[2].closed);
+    REQUIRE(plugin.refresh() == TETRAGON_OK);
+  }
+}

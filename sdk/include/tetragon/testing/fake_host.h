@@ -19,6 +19,7 @@
 #include <cstdint>
 #include <cstring>
 #include <deque>
+#include <functional>
 #include <map>
 #include <mutex>
 #include <string>
@@ -36,6 +37,7 @@ struct FakeBpf {
   std::map<std::string, std::map<std::string, std::string>> maps;  // map -> key bytes -> value bytes
   std::vector<std::string> attached;
   bool loaded = false;
+  bool closed = false;
 
   // Value of a constant; T{} when it was not set or has another size.
   template <class T>
@@ -90,6 +92,8 @@ class FakeHost {
   std::map<std::string, std::string> config;
   std::map<std::string, std::uint32_t> tracepoints;  // name -> number of arguments
   std::uint64_t now_ns = 1'000'000'000;
+  // What an iterator program would do to the maps.
+  std::function<void(FakeBpf&, std::string_view program)> on_iterate;
   std::size_t emit_capacity = SIZE_MAX;  // records beyond it answer TETRAGON_E_LIMIT
 
   std::vector<FakeLogLine> log;
@@ -275,6 +279,24 @@ class FakeHost {
         return TETRAGON_OK;
       });
     };
+    host_.bpf_iterate = [](void* ctx, tetragon_bpf* handle, tetragon_str program) -> tetragon_rc {
+      auto& host = self(ctx);
+      return host.using_it(handle, "bpf_iterate", program, [&](FakeBpf& o) {
+        if (host.on_iterate) {
+          host.on_iterate(o, sdk::view(program));
+        }
+        return TETRAGON_OK;
+      });
+    };
+    host_.bpf_close = [](void* ctx, tetragon_bpf* handle) -> tetragon_rc {
+      auto& host = self(ctx);
+      std::lock_guard lock(host.mutex_);
+      if (auto rc = host.enter("bpf_close", host.object(handle).name); rc < 0) {
+        return rc;
+      }
+      host.object(handle).closed = true;
+      return TETRAGON_OK;
+    };
     host_.bpf_map_delete = [](void* ctx, tetragon_bpf* handle, tetragon_str map, tetragon_bytes key) -> tetragon_rc {
       auto& host = self(ctx);
       return host.using_it(handle, "bpf_map_delete", map, [&](FakeBpf& o) -> tetragon_rc {
@@ -328,6 +350,9 @@ class PluginRunner {
 
   tetragon_rc create() { return plugin_.create(host_.table(), &instance_); }
   tetragon_rc start() { return plugin_.start(instance_); }
+  tetragon_rc refresh() {
+    return plugin_.hook == nullptr || plugin_.hook->refresh == nullptr ? TETRAGON_OK : plugin_.hook->refresh(instance_);
+  }
   tetragon_rc scan() {
     return plugin_.hook == nullptr || plugin_.hook->scan == nullptr ? TETRAGON_OK : plugin_.hook->scan(instance_);
   }
