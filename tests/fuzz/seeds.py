@@ -206,13 +206,26 @@ def hook_args() -> list:
     return out
 
 
+def policies() -> list:
+    folder = Path(__file__).resolve().parent.parent / "unit" / "policy" / "data"
+    head = "apiVersion: cilium.io/v1alpha1\nkind: TracingPolicy\nmetadata: {name: a}\nspec:\n"
+    specs = ["  kprobes: [&a {call: sys_a}, {<<: *a, args: [{index: 0, type: int}]}]\n", "  loader: true\n---\n", "  a: [[[[\n",
+             "  lists: [{name: l, type: generated_ftrace, pattern: '^a(b|c)*'}]\n  kprobes: [{call: 'list:l'}]\n"]
+    files = [path.read_text() for path in sorted(folder.glob("*.yaml"))] + [head + spec for spec in specs]
+    cel = ["arg0 > -1 ? arg1 == 7 : arg0 / 0 == 0", "!(arg0 < 3) || uint(arg0) % 4u == arg1 && true", "1 + (2 * (3 - -4)) == 15"]
+    values = ["-0x80", "0b11", "017", "5:10", "10.0.0.0/8", "fe80::1/64", "a.b[3].c", "CAP_BPF,CAP_KILL", "5m", "main+0x10",
+              "i386/sys_read", "rsp=8(%rsp)", "IPPROTO_TCP", "Example_NS 1"]
+    out = [b"\0\0" + text.encode() for text in files] + [b"\2\0" + text.encode() for text in cel]
+    return out + [bytes([3, 5 * i % 32]) + text.encode() for i, text in enumerate(values)]
+
+
 def main() -> int:
     if len(sys.argv) != 2:
         print(__doc__, file=sys.stderr)
         return 2
     seeds = {"process_decode": process_decode(), "recording": recordings(), "config": config(), "filter": filters(),
              "field_filter": field_filters(), "json": json(), "elf": elf(),
-             "hook_args": hook_args()}
+             "hook_args": hook_args(), "policy": policies()}
     for name, inputs in seeds.items():
         folder = Path(sys.argv[1]) / name
         folder.mkdir(parents=True, exist_ok=True)
