@@ -72,6 +72,18 @@ static __always_inline struct tg_process *tg_hit_process(struct tg_hit *hit)
 	return hit->process;
 }
 
+/* From here on the verifier does not know any more which slots were read: it goes through the report once, not once
+ * for each way in which selectors can have come to their decision. */
+static __always_inline void tg_hit_decided(struct tg_hit *hit)
+{
+	struct tg_hook_scratch *scratch = hit->scratch;
+
+	*(volatile __u64 *)&scratch->loaded = hit->loaded;
+	*(volatile __u64 *)&scratch->filled = hit->filled;
+	hit->loaded = *(volatile __u64 *)&scratch->loaded;
+	hit->filled = *(volatile __u64 *)&scratch->filled;
+}
+
 static __always_inline bool tg_hit_failed(const struct tg_hit *hit, __u32 slot)
 {
 	return tg_apart(hit->failed) & (1UL << slot);

@@ -102,6 +102,7 @@ static __always_inline void tg_hook_matched(void *ctx, struct tg_hit *hit, __u32
 
 	if (!tg_hit_claim(hit))
 		return;
+	tg_hit_decided(hit);
 	if (!(tg_hook.flags & TG_HOOK_HAS_RETURN)) {
 		tg_report(ctx, hit, which, 0, TG_PHASE_ONLY, 0, kind);
 		return;

@@ -259,15 +259,17 @@ static __noinline int tg_slot_load(void *ctx, struct tg_hit *hit, __u32 slot, co
 	if (config->type == TG_TYPE_SYSCALL && tg_syscall32())
 		value |= 1U << 31;
 	hit->raw[slot] = value;
-	/* Without a branch: the verifier need not follow both. */
-	hit->failed |= ((__u64)error >> 63) << slot;
+	/* Without a branch: the verifier need not follow both. And zero, but nothing that it knows as zero, or it would go
+	 * on apart from where a plain load succeeded and from where the helper was asked. */
+	asm volatile("%0 ^= %0" : "+r"(value));
+	hit->failed |= value | ((__u64)error >> 63) << slot;
 	hit->loaded |= 1UL << slot;
 	return 0;
 }
 
 static __always_inline void tg_hit_load(void *ctx, struct tg_hit *hit, __u32 slot, const enum tg_context kind)
 {
-	if (!(hit->loaded & (1UL << slot)))
+	if (!(tg_apart(hit->loaded) & (1UL << slot)))
 		tg_slot_load(ctx, hit, slot, kind);
 }
 

@@ -153,7 +153,7 @@ static __noinline int tg_slot_fill(void *ctx, struct tg_hit *hit, __u32 slot, co
 
 static __always_inline void tg_hit_fill(void *ctx, struct tg_hit *hit, __u32 slot, const enum tg_context kind)
 {
-	if (!(hit->filled & (1UL << slot)))
+	if (!(tg_apart(hit->filled) & (1UL << slot)))
 		tg_slot_fill(ctx, hit, slot, kind);
 }
 

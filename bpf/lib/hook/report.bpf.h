@@ -14,14 +14,14 @@
 _Static_assert(sizeof(struct tg_hook_arg) == __builtin_offsetof(struct tg_value, bytes),
 	       "a value moves down, never up");
 
-/* Puts a value behind the record; *pos is where. What is moved goes down in place, so front to back is right. */
-static __always_inline void tg_put_value(struct tg_hook_scratch *scratch, __u32 slot, __u32 *pos)
+/* Puts a value behind the record. What is moved goes down in place, so front to back is right. */
+static __always_inline void tg_put_value(struct tg_hook_scratch *scratch, __u32 slot)
 {
 	struct tg_value *value = &scratch->values[slot];
 	__u32 size = value->size, full_size = value->full_size, flags = value->flags;
 	__s32 status = value->status;
 	struct tg_hook_arg *arg;
-	__u64 at = *pos;
+	__u64 at = *(volatile __u64 *)&scratch->record_size;
 
 	tg_opaque(at);
 	tg_opaque(size);
@@ -41,7 +41,7 @@ static __always_inline void tg_put_value(struct tg_hook_scratch *scratch, __u32 
 	arg->status = status;
 	arg->size = size;
 	arg->full_size = full_size;
-	*pos = at + sizeof(*arg) + ((size + 7) & ~7U);
+	scratch->record_size = at + sizeof(*arg) + ((size + 7) & ~7U);
 }
 
 #define TG_PIECE_SIZE  4096
@@ -130,7 +130,7 @@ static __always_inline bool tg_slot_reported(const volatile struct tg_slot_confi
 	if (config->load.from == TG_FROM_NONE || config->flags & TG_SLOT_HIDDEN)
 		return false;
 	if (phase == TG_PHASE_RETURN)
-		return at_return || again & (1U << slot);
+		return at_return || tg_apart(again) & (1U << slot);
 	return !at_return;
 }
 
@@ -142,7 +142,8 @@ static __always_inline void tg_report(void *ctx, struct tg_hit *hit, __u32 which
 	struct tg_process *process = tg_hit_process(hit);
 	struct tg_hook_record *record;
 	__u64 thread = bpf_get_current_pid_tgid();
-	__u32 pos = sizeof(*record), count = 0;
+	__u32 count = 0;
+	__u64 size;
 
 	if (!scratch)
 		return;
@@ -159,6 +160,7 @@ static __always_inline void tg_report(void *ctx, struct tg_hit *hit, __u32 which
 	record->selector = which;
 	record->reserved = 0;
 	record->call = call;
+	scratch->record_size = sizeof(*record);
 	if (phase != TG_PHASE_CANCEL) {
 		TG_ROLLED
 		for (__u32 i = 0; i < TG_HOOK_SLOTS; i++) {
@@ -172,15 +174,15 @@ static __always_inline void tg_report(void *ctx, struct tg_hit *hit, __u32 which
 				hit->again |= 1U << i;
 			if (tg_hook.slots[i].flags & TG_SLOT_MAX_DATA && tg_hook.slots[i].type == TG_TYPE_BYTES)
 				tg_put_off(hit, scratch, i);
-			tg_put_value(scratch, i, &pos);
+			tg_put_value(scratch, i);
 			count++;
 		}
 	}
 	record->arg_count = count;
-	tg_opaque(pos);
-	if (pos > TG_RECORD_MAX || pos > sizeof(*scratch))
+	size = *(volatile __u64 *)&scratch->record_size;
+	if (size < sizeof(*record) || size > sizeof(*scratch))
 		return;
-	tg_output(record, pos, TG_KIND_HOOK, tg_now());
+	tg_output(record, size, TG_KIND_HOOK, tg_now());
 }
 
 #endif

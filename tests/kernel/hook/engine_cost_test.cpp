@@ -93,7 +93,10 @@ TEST_CASE("cost: hits that are filtered out") {
   {
     Hook hook;
     hook.number(4, true);
-    hook.cel({{TG_CEL_SLOT, 0, {}, 0}, {TG_CEL_CONST, 0, {}, 3}, {TG_CEL_ADD, 0, {}, 0}, {TG_CEL_CONST, 0, {}, 10},
+    hook.cel({{TG_CEL_SLOT, 0, {}, 0},
+              {TG_CEL_CONST, 0, {}, 3},
+              {TG_CEL_ADD, 0, {}, 0},
+              {TG_CEL_CONST, 0, {}, 10},
               {TG_CEL_GT, 0, {}, 0}});
     print("expression arg0 + 3 > 10", *load(hook), {6});
   }

@@ -9,6 +9,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cerrno>
 #include <chrono>
 #include <cstdarg>
 #include <cstdio>
@@ -17,6 +18,7 @@
 
 #include "core/bpf_runtime/features.h"
 #include "engine.bpf.elf.h"
+#include "kinds.bpf.elf.h"
 
 namespace hook_test {
 namespace {
@@ -26,6 +28,11 @@ constexpr std::array<std::uint32_t, TG_TEXT_SIZE_COUNT> kTextSizes = {TG_TEXT_SI
 std::string& last_error() {
   static std::string error;
   return error;
+}
+
+int& last_code() {
+  static int code = 0;
+  return code;
 }
 
 int collect_log(libbpf_print_level level, const char* format, va_list args) {
@@ -231,6 +238,10 @@ const Arg* Record::arg(unsigned slot) const {
 
 // ---- Engine
 
+bool Engine::refused() {
+  return last_code() == -EPERM;
+}
+
 const std::string& Engine::error() {
   return last_error();
 }
@@ -240,10 +251,36 @@ int Engine::map(const char* name) const {
 }
 
 std::unique_ptr<Engine> Engine::load(const Hook& hook) {
+  auto engine = load(hook, tetragon_bpf_engine, sizeof(tetragon_bpf_engine), {});
+  if (engine) {
+    engine->enter_ = engine->program("hook_enter");
+    engine->return_ = engine->program("hook_return");
+    engine->empty_ = engine->program("hook_empty");
+  }
+  return engine;
+}
+
+std::unique_ptr<Engine> Engine::load_kinds(const Hook& hook, const std::vector<std::string>& programs) {
+  return load(hook, tetragon_bpf_kinds, sizeof(tetragon_bpf_kinds), programs);
+}
+
+bpf_program* Engine::program(const std::string& name) const {
+  bpf_program* found = bpf_object__find_program_by_name(object_, name.c_str());
+  REQUIRE(found != nullptr);
+  return found;
+}
+
+void Engine::add_syscall(std::uint32_t number, std::uint32_t instance) {
+  ++instance;
+  REQUIRE(bpf_map_update_elem(map("tg_syscalls"), &number, &instance, BPF_ANY) == 0);
+}
+
+std::unique_ptr<Engine> Engine::load(const Hook& hook, const void* elf, std::size_t size,
+                                     const std::vector<std::string>& programs) {
   last_error().clear();
   libbpf_set_print(collect_log);
   std::unique_ptr<Engine> engine(new Engine);
-  engine->object_ = bpf_object__open_mem(tetragon_bpf_engine, sizeof(tetragon_bpf_engine), nullptr);
+  engine->object_ = bpf_object__open_mem(elf, size, nullptr);
   if (engine->object_ == nullptr) {
     return nullptr;
   }
@@ -273,21 +310,26 @@ std::unique_ptr<Engine> Engine::load(const Hook& hook) {
                                                                [](const auto& n) { return n.address.size() == 4; })));
   keep("tg_addresses6", static_cast<std::size_t>(std::count_if(sets.networks.begin(), sets.networks.end(),
                                                                [](const auto& n) { return n.address.size() == 16; })));
-  keep("tg_syscalls", 0);
+  keep("tg_syscalls", (config.flags & TG_HOOK_BY_NUMBER) != 0 ? 2 * TG_SYSCALLS32 : 0);
   keep("tg_calls", (config.flags & TG_HOOK_HAS_RETURN) != 0 ? 2048 : 0);
   keep("tg_ring", 1u << 20);
   void* place = find_const(engine->object_, "tg_hook", sizeof(config));
   REQUIRE(place != nullptr);
   std::memcpy(place, &config, sizeof(config));
 
+  bpf_program* program = nullptr;
+  bpf_object__for_each_program(program, engine->object_) {
+    const std::string name = bpf_program__name(program);
+    bpf_program__set_autoload(program,
+                              programs.empty() || std::find(programs.begin(), programs.end(), name) != programs.end());
+  }
+
   const auto begin = std::chrono::steady_clock::now();
-  if (bpf_object__load(engine->object_) != 0) {
+  if (const int failed = bpf_object__load(engine->object_); failed != 0) {
+    last_code() = failed;
     return nullptr;
   }
   engine->load_ms_ = std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - begin).count();
-  engine->enter_ = bpf_object__find_program_by_name(engine->object_, "hook_enter");
-  engine->return_ = bpf_object__find_program_by_name(engine->object_, "hook_return");
-  engine->empty_ = bpf_object__find_program_by_name(engine->object_, "hook_empty");
   engine->ring_ = ring_buffer__new(engine->map("tg_ring"), take, engine.get(), nullptr);
   REQUIRE(engine->ring_ != nullptr);
   REQUIRE(engine->fill(sets));
@@ -459,7 +501,7 @@ std::uint64_t Engine::lost(tg_loss cause) {
 void Engine::take_scratch(bool taken) {
   bpf_map* scratch = bpf_object__find_map_by_name(object_, "tg_hook_scratch");
   const std::size_t size = bpf_map__value_size(scratch);
-  const std::size_t owner = size - 2 * sizeof(std::uint64_t);  // owner, context
+  const std::size_t owner = size - sizeof(std::uint64_t);  // the last member
   std::vector<char> values(((size + 7) & ~std::size_t{7}) * static_cast<std::size_t>(libbpf_num_possible_cpus()));
   for (std::size_t at = 0; taken && at < values.size(); at += (size + 7) & ~std::size_t{7}) {
     values[at + owner] = 1;
@@ -467,6 +509,13 @@ void Engine::take_scratch(bool taken) {
   for (std::uint32_t n = 0; n < bpf_map__max_entries(scratch); ++n) {
     REQUIRE(bpf_map_update_elem(bpf_map__fd(scratch), &n, values.data(), BPF_ANY) == 0);
   }
+}
+
+Cost Engine::size(const std::string& name) const {
+  bpf_prog_info found{};
+  std::uint32_t size = sizeof(found);
+  REQUIRE(bpf_obj_get_info_by_fd(bpf_program__fd(program(name)), &found, &size) == 0);
+  return {0, found.verified_insns, static_cast<std::uint32_t>(found.xlated_prog_len / 8), load_ms_};
 }
 
 Cost Engine::measure(bpf_program* program, std::span<const std::uint64_t> words, unsigned rounds, unsigned hits) {

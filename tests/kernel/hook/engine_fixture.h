@@ -91,6 +91,10 @@ class Engine {
  public:
   // NULL: did not load; error() has the verifier's words.
   static std::unique_ptr<Engine> load(const Hook& hook);
+  // Programs of other types (kinds.bpf.c) by their names, the first for entry. None: that kernel cannot load them,
+  // error() says why and refused() whether for lack of rights.
+  static std::unique_ptr<Engine> load_kinds(const Hook& hook, const std::vector<std::string>& programs);
+  static bool refused();
   static const std::string& error();
   ~Engine();
   Engine(const Engine&) = delete;
@@ -106,6 +110,11 @@ class Engine {
   bool hits(std::initializer_list<std::uint64_t> words) { return selector(words) >= 0; }
   int selector(std::initializer_list<std::uint64_t> words);  // -1: not reported
 
+  bpf_program* program(const std::string& name) const;
+  std::vector<Record> drain();
+  // tg_syscalls
+  void add_syscall(std::uint32_t number, std::uint32_t instance);
+
   // Pieces of TG_SLOT_MAX_DATA that the last call brought, joined.
   const std::string& pieces() const { return pieces_; }
 
@@ -118,13 +127,15 @@ class Engine {
   void take_scratch(bool taken);
 
   Cost cost(std::initializer_list<std::uint64_t> words, unsigned rounds = 5, unsigned hits = 20000);
+  Cost size(const std::string& program) const;  // without ns
   Cost empty_cost(unsigned rounds = 5, unsigned hits = 20000);
 
  private:
   Engine() = default;
   bool fill(const Sets& sets);
   int run(bpf_program* program, std::span<const std::uint64_t> words);
-  std::vector<Record> drain();
+  static std::unique_ptr<Engine> load(const Hook& hook, const void* elf, std::size_t size,
+                                      const std::vector<std::string>& programs);
   static int take(void* self, void* record, std::size_t size);
   Cost measure(bpf_program* program, std::span<const std::uint64_t> words, unsigned rounds, unsigned hits);
   int map(const char* name) const;
