@@ -2,7 +2,9 @@
 // User-space cost of an event: feeds a recording through decode, process cache and one kind of sink, and divides CPU
 // time by events. One line of JSON on stdout.
 //
-//   pipeline_bench RECORDING decode|json|json-file|wire|grpc [rounds]
+//   pipeline_bench RECORDING|kprobe decode|json|json-file|wire|grpc [rounds]
+//
+// "kprobe" in the place of a recording: records of a policy's hook (path, number, socket) of one process, made here.
 
 #include <grpcpp/generic/generic_stub.h>
 #include <grpcpp/grpcpp.h>
@@ -18,6 +20,8 @@
 #include <thread>
 #include <vector>
 
+#include "bpf/shared/hook.h"
+#include "bpf/shared/hook_args.h"
 #include "bpf/shared/record.h"
 #include "core/bus/bus.h"
 #include "core/control/api.h"
@@ -25,11 +29,13 @@
 #include "core/daemon/recording_file.h"
 #include "core/event/writer.h"
 #include "core/pipeline/pipeline.h"
+#include "core/policy/manager.h"
 #include "core/sink/json_export.h"
 #include "core/sink/line_output.h"
 #include "core/util/file.h"
 #include "plugins/hooks/process/decode.h"
 #include "plugins/hooks/process/process.h"
+#include "tetragon/sdk/hook_record.h"
 
 namespace {
 
@@ -68,9 +74,106 @@ Records read_records(pipeline::RecordingReader& reader) {
   }
 }
 
-// The bench has one plugin, whatever number it had when it was recorded.
+// What was recorded has one plugin, whatever number it had.
 void renumber(Records& records) {
   for (const auto& [at, size] : records.places) reinterpret_cast<tg_record*>(&records.words[at])->plugin = 1;
+}
+
+hook::HookInfo kprobe_hook() {
+  hook::HookInfo info;
+  info.id = 1;
+  info.type = event::Type::process_kprobe;
+  info.policy = "file-and-network";
+  info.tags = {"observability.filesystem"};
+  info.instances.resize(1);
+  info.instances[0].function_name = "security_file_permission";
+  const hook::ArgType types[] = {hook::ArgType::file, hook::ArgType::int_, hook::ArgType::sock};
+  for (uint8_t slot = 0; slot < std::size(types); ++slot) {
+    info.slots[slot].place = hook::Place::args;
+    info.slots[slot].position = slot;
+    info.slots[slot].type = types[slot];
+  }
+  return info;
+}
+
+template <class T>
+void append_words(Records& records, const T& value) {
+  const size_t at = records.words.size();
+  records.words.resize(at + (sizeof(T) + 7) / 8);
+  std::memcpy(records.words.data() + at, &value, sizeof(T));
+}
+
+template <class T>
+void append_value(Records& records, uint8_t slot, const T& value, size_t size) {
+  tg_hook_arg arg{};
+  arg.slot = slot;
+  arg.size = static_cast<uint32_t>(size);
+  append_words(records, arg);
+  append_words(records, value);
+}
+
+void append_exec(Records& records, tg_process_key process, tg_process_key parent, std::string_view filename) {
+  tg_exec exec{};
+  exec.head.size = static_cast<uint32_t>(sizeof(exec) + filename.size());
+  exec.head.plugin = 1;
+  exec.head.kind = TG_KIND_EXEC;
+  exec.head.cpu = TG_CPU_USER;
+  exec.head.time_ns = process.start_ns;
+  exec.process = process;
+  exec.parent = parent;
+  exec.parent_pid = parent.pid;
+  exec.flags = TG_EXEC_EXECVE | TG_EXEC_CLONE;
+  exec.tid = process.pid;
+  exec.filename_size = static_cast<uint32_t>(filename.size());
+  const size_t at = records.words.size();
+  records.words.resize(at + (exec.head.size + 7) / 8);
+  std::memcpy(records.words.data() + at, &exec, sizeof(exec));
+  std::memcpy(reinterpret_cast<char*>(records.words.data() + at) + sizeof(exec), filename.data(), filename.size());
+  records.places.emplace_back(at, exec.head.size);
+}
+
+// One process and what a policy reports of it.
+Records kprobe_records() {
+  constexpr size_t kCount = 20000;
+  constexpr tg_process_key kernel{1, 0, 0}, init{1000, 1, 0}, process{2000, 4242, 0};
+  Records records;
+  append_exec(records, kernel, {}, "<kernel>");
+  append_exec(records, init, kernel, "/usr/lib/systemd/systemd");
+  append_exec(records, process, init, "/usr/sbin/some-daemon");
+  struct {
+    tg_path_arg head;
+    char text[32];
+  } path{{0, 0100644, 0}, "/var/lib/some-daemon/state/file"};
+  tg_sock_arg sock{};
+  sock.cookie = 0xffff888012345678;
+  sock.family = 2;
+  sock.type = 1;
+  sock.protocol = 6;
+  sock.state = 1;
+  sock.sport = 43210;
+  sock.dport = 443;
+  sock.saddr[0] = 10;
+  sock.daddr[0] = 93;
+  for (size_t i = 0; i < kCount; ++i) {
+    const size_t at = records.words.size();
+    tg_hook_record head{};
+    head.head.plugin = 2;
+    head.head.kind = TG_KIND_HOOK;
+    head.head.cpu = TG_CPU_USER;
+    head.head.time_ns = 1'000'000 + 1000 * i;
+    head.process = process;
+    head.tid = process.pid;
+    head.hook = 1;
+    head.arg_count = 3;
+    append_words(records, head);
+    append_value(records, 0, path, sizeof(path) - 1);
+    append_value(records, 1, int64_t{4}, sizeof(int64_t));
+    append_value(records, 2, sock, sizeof(sock));
+    const size_t size = (records.words.size() - at) * sizeof(uint64_t);
+    reinterpret_cast<tg_record*>(&records.words[at])->size = static_cast<uint32_t>(size);
+    records.places.emplace_back(at, size);
+  }
+  return records;
 }
 
 std::unique_ptr<pipeline::Pipeline> make_pipeline(bus::Bus& bus) {
@@ -89,6 +192,9 @@ std::unique_ptr<pipeline::Pipeline> make_pipeline(bus::Bus& bus) {
   add(TG_KIND_CLONE, process_plugin::decode_clone);
   add(TG_KIND_EXIT, process_plugin::decode_exit);
   add(TG_KIND_DATA, process_plugin::decode_data);
+  static constexpr tetragon_record_kind hook_kinds[] = {TETRAGON_SDK_HOOK_RECORD_KINDS};
+  for (const auto& kind : hook_kinds) made->add_decoder(2, "tetragon.kprobe", kind);
+  if (auto defined = made->define_hook(kprobe_hook()); !defined) fail(defined.error().message());
   return made;
 }
 
@@ -142,7 +248,7 @@ sink::EventEncoder encoder(const event::Writer& writer, sink::Format format) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  if (argc < 3) fail("usage: pipeline_bench RECORDING decode|json|json-file|wire|grpc [rounds]");
+  if (argc < 3) fail("usage: pipeline_bench RECORDING|kprobe decode|json|json-file|wire|grpc [rounds]");
   const std::string mode = argv[2];
   const int rounds = argc > 3 ? std::atoi(argv[3]) : 20;
 
@@ -161,10 +267,15 @@ int main(int argc, char** argv) {
     }
   }
 
-  auto file = daemon::RecordingFile::open(argv[1]);
-  if (!file) fail(file.error().message());
-  Records records = read_records(file->reader);
-  renumber(records);
+  Records records;
+  if (std::string_view(argv[1]) == "kprobe") {
+    records = kprobe_records();
+  } else {
+    auto file = daemon::RecordingFile::open(argv[1]);
+    if (!file) fail(file.error().message());
+    records = read_records(file->reader);
+    renumber(records);
+  }
 
   const event::Writer writer("bench", "");
   bus::Bus bus;
@@ -175,6 +286,7 @@ int main(int argc, char** argv) {
   const uint64_t queue = events * static_cast<uint64_t>(rounds) + 1;
 
   std::unique_ptr<sink::JsonExport> json;
+  std::unique_ptr<policy::Manager> policies;
   std::unique_ptr<control::Api> api;
   std::unique_ptr<control::GrpcServer> server;
   if (mode == "json" || mode == "json-file") {
@@ -190,7 +302,8 @@ int main(int argc, char** argv) {
     json = std::make_unique<sink::JsonExport>(std::move(output), encoder(writer, sink::Format::json), writer, -1,
                                               bus.subscribe("bench", queue));
   } else if (mode == "grpc") {
-    api = std::make_unique<control::Api>(bus, writer, *probe);
+    policies = std::make_unique<policy::Manager>(policy::ManagerHost{});
+    api = std::make_unique<control::Api>(bus, writer, *probe, *policies);
     api->event_queue_size = queue;
     auto started = control::GrpcServer::start(address, *api);
     if (!started) fail(started.error().message());

@@ -131,6 +131,8 @@ TEST_CASE("a record becomes an event of its policy") {
                       R"("return":{"int_arg":-2},"action":"KPROBE_ACTION_POST","policy_name":"files")"));
   CHECK(has(lines[1], R"("time":"1970-01-01T00:00:00.000001Z")"));
   CHECK(f.pipeline.hook_stats().events == 1);
+  CHECK(f.pipeline.hook_events(7) == 1);
+  CHECK(f.pipeline.hook_events(8) == 0);
   CHECK(f.pipeline.accounting().undecodable == 0);
 }
 
