@@ -3,6 +3,7 @@
 // that does nothing.
 #include <bpf/bpf.h>
 #include <doctest/doctest.h>
+#include <fcntl.h>
 #include <sched.h>
 #include <unistd.h>
 
@@ -126,6 +127,29 @@ TEST_CASE("cost: hits that are filtered out") {
     hook.config.flags |= kernel && kernel_has("bpf_strnstr") ? TG_HOOK_STRNSTR : 0;
     print(kernel ? "substring, the kernel's search" : "substring", *load(hook), {at(path)});
   }
+}
+
+TEST_CASE("cost: hits that are filtered out by a path") {
+  if (!kernel_allows()) {
+    return;
+  }
+  const auto path = [](tg_filter_op op, const char* value) {
+    Hook hook;
+    hook.slot(TG_TYPE_FD);
+    hook.text_filter(op, 0, {value});
+    return load(hook);
+  };
+  const int fd = ::open("/usr/bin/env", O_RDONLY);
+  REQUIRE(fd >= 0);
+  const auto word = static_cast<std::uint64_t>(fd);
+  print("path equal, 3 components", *path(TG_OP_TEXT_EQUAL, "/usr/bin/enw"), {word});
+  print("path prefix", *path(TG_OP_TEXT_PREFIX, "/etc/"), {word});
+  print("path postfix", *path(TG_OP_TEXT_POSTFIX, ".so"), {word});
+  Hook hook;
+  hook.number(4, true);
+  hook.slot(TG_TYPE_FD, 0);
+  print("reported: integer and path", *load(hook), {word, word});
+  ::close(fd);
 }
 
 TEST_CASE("cost: hits that are reported") {
