@@ -258,6 +258,31 @@ Result<uint64_t> find_address(const ElfFile& file, std::string_view name) {
   return best.address;
 }
 
+Result<void> check_return_probe(const ElfFile& file, uint64_t offset) {
+  auto address = file.code_address(offset);
+  if (!address) return std::move(address).error();
+  std::string inside;
+  bool begin = false;
+  TETRAGON_TRY(for_each_symbol(file, [&](const Entry& entry) {
+    if (entry.type != kFunction) return;
+    if (entry.address == *address) begin = true;
+    if (*address > entry.address && *address - entry.address < entry.size) inside = entry.name;
+  }));
+  if (!begin && !inside.empty()) {
+    return Error(Code::invalid, "offset " + hex(offset) + " of " + quoted(file.name()) + " is inside of function " +
+                                    quoted(inside) + "; the return can be hooked only from its begin");
+  }
+  auto functions = list_go_functions(file);
+  if (!functions) return {};
+  for (const Symbol& function : *functions) {
+    if (*address < function.address || *address - function.address >= function.size) continue;
+    return Error(Code::unsupported,
+                 quoted(function.name) + " of " + quoted(file.name()) +
+                     " is a Go function: Go moves its stacks, and a program whose return is hooked crashes");
+  }
+  return {};
+}
+
 Result<std::vector<Symbol>> list_functions(const ElfFile& file) {
   std::vector<Symbol> found;
   TETRAGON_TRY(for_each_symbol(file, [&](const Entry& entry) {

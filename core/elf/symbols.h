@@ -30,6 +30,10 @@ Result<uint64_t> find_address(const ElfFile& file, std::string_view name);
 // Every function that can be hooked by its name, by address; without names that several functions share.
 Result<std::vector<Symbol>> list_functions(const ElfFile& file);
 
+// May a return probe be put there? It takes what is on top of the stack for the return address: error when the place is
+// known to be inside of a function, or of a Go function (their stacks move, and the program would crash).
+Result<void> check_return_probe(const ElfFile& file, uint64_t offset);
+
 // Functions of the Go table of the program; not_found when it has none. Formats of Go 1.2, 1.16, 1.18 and 1.20.
 Result<std::vector<Symbol>> list_go_functions(const ElfFile& file);
 // The parser alone: bytes of the table; text is the address of .text, for tables that do not say where code begins.

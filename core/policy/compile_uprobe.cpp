@@ -37,6 +37,12 @@ void HookCompiler::uprobe() {
       error(place, field, offset.error().message());
       return;
     }
+    if (*hook_.ret) {
+      if (auto possible = elf::check_return_probe(*file, *offset); !possible.ok()) {
+        error(place, field, possible.error().message());
+        return;
+      }
+    }
     HookTarget target;
     target.instance = static_cast<uint32_t>(compiled_.targets.size());
     target.name = symbol;

@@ -106,6 +106,8 @@ TEST_CASE("functions of a stripped Go program, in every format") {
     CHECK(find_function(*file, "main.(*T).Call+0x80").error().message().find("beyond its end") != std::string::npos);
     CHECK(find_function(*file, "main.none").error().message() == "\"memory\" has no function \"main.none\"");
     CHECK(list_functions(*file)->size() == kFunctions.size());
+    CHECK(check_return_probe(*file, 0x100).error().message().find("is a Go function") != std::string::npos);
+    CHECK(check_return_probe(*file, 0x300).ok());
   }
 }
 

@@ -101,3 +101,14 @@ TEST_CASE("the list holds what find_function takes") {
   CHECK(std::is_sorted(functions->begin(), functions->end(),
                        [](const Symbol& a, const Symbol& b) { return a.address < b.address; }));
 }
+
+TEST_CASE("where a return can be hooked") {
+  const ElfFile file = open_ok(SAMPLE);
+  const uint64_t offset = find_function(file, "sample_add")->offset;
+  CHECK(check_return_probe(file, offset).ok());
+  CHECK(check_return_probe(file, offset + 2).error().message().find("is inside of function \"sample_add\"") !=
+        std::string::npos);
+  CHECK_FALSE(check_return_probe(file, 1).ok());
+  // Nobody knows where functions begin there.
+  CHECK(check_return_probe(open_ok(STRIPPED), offset + 2).ok());
+}
