@@ -1,9 +1,44 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "core/kernel/facts.h"
 
+#include <sys/stat.h>
+
 #include <utility>
 
 namespace tetragon::kernel {
+
+namespace {
+
+struct HostNamespace {
+  const char* file;
+  uint32_t first;  // include/linux/proc_ns.h; 0: numbered at run time before 6.18
+};
+constexpr HostNamespace kHostNamespaces[] = {{"uts", 0xEFFFFFFE},
+                                             {"ipc", 0xEFFFFFFF},
+                                             {"mnt", 0},
+                                             {"pid", 0xEFFFFFFC},
+                                             {"pid_for_children", 0xEFFFFFFC},
+                                             {"net", 0},
+                                             {"time", 0xEFFFFFFA},
+                                             {"time_for_children", 0xEFFFFFFA},
+                                             {"cgroup", 0xEFFFFFFB},
+                                             {"user", 0xEFFFFFFD}};
+
+}  // namespace
+
+std::array<uint32_t, 10> host_namespaces(const std::string& root) {
+  std::array<uint32_t, 10> numbers{};
+  for (size_t n = 0; n < numbers.size(); ++n) {
+    struct stat status {};
+    const std::string file = std::string("/ns/") + kHostNamespaces[n].file;
+    if (::stat((root + "/proc/1" + file).c_str(), &status) == 0) {
+      numbers[n] = static_cast<uint32_t>(status.st_ino);
+    } else if (::lstat((root + "/proc/self" + file).c_str(), &status) == 0) {
+      numbers[n] = kHostNamespaces[n].first;
+    }
+  }
+  return numbers;
+}
 
 Facts::Facts(FactsOptions options) : options_(std::move(options)), tracefs_(options_.root) {}
 

@@ -4,6 +4,8 @@
 // What the compiler of policies asks the kernel. Read when first asked for, then kept: one set of facts serves all
 // policies of one load and can be dropped afterwards (BTF and symbols take some 20 MB). One thread at a time.
 
+#include <array>
+#include <cstdint>
 #include <memory>
 #include <optional>
 #include <string>
@@ -23,6 +25,10 @@ struct FactsOptions {
   std::string root;  // in front of /proc/kallsyms and /sys: tests
   bool without_symbols = false;
 };
+
+// Inode numbers of pid 1's namespaces, in the order of enum tg_ns; 0: this kernel has none of that kind, or it is not
+// known. Most have fixed numbers, so pid 1 need not be readable for them.
+std::array<uint32_t, 10> host_namespaces(const std::string& root = {});
 
 class Facts {
  public:
