@@ -423,9 +423,15 @@ Field plugin_field(Field like) {
   return like;
 }
 
+constexpr std::size_t max_macros = 256;
+
 void read_macros(Reader& reader, const Item& item, void*, const Field&) {
   if (!item.value.is_map()) {
     reader.error(place_of(item), "a map of names and their filters is expected");
+    return;
+  }
+  if (item.value.items.size() / 2 > max_macros) {
+    reader.error(place_of(item), "has more than " + std::to_string(max_macros) + " macros");
     return;
   }
   for (std::size_t i = 0; i + 1 < item.value.items.size(); i += 2) {
@@ -437,6 +443,7 @@ void read_macros(Reader& reader, const Item& item, void*, const Field&) {
     }
     Reader::Macro macro;
     macro.place = entry.key.place;
+    macro.weight = yaml::count(entry.value);
     macro.selector.place = place_of(entry);
     reader.object(entry.value, macro.selector.place, &macro.selector, macro_object());
     if (!reader.macros().emplace(entry.key.text, std::move(macro)).second) {
@@ -593,11 +600,11 @@ const Object& spec_object() {
           field<&Policy::container_selector>("containerSelector", "only these containers", label_selector_object)
               .nullable(),
           field<&Policy::host_selector>("hostSelector", "{}: the host too", label_selector_object).nullable(),
-          field<&Policy::lists>("lists", "names that hooks share", list_object),
+          field<&Policy::lists>("lists", "names that hooks share", list_object).at_most(1024),
           field<&Policy::enforcers>("enforcers", "calls that NotifyEnforcer answers", enforcer_object)
               .formerly("killers")
               .at_most(1),
-          field<&Policy::options>("options", "settings of the policy", option_object),
+          field<&Policy::options>("options", "settings of the policy", option_object).at_most(64),
           custom("selectorsMacros", FieldKind::object_map, "filters with names", read_macros, macro_object),
       }};
   return object;

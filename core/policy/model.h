@@ -30,7 +30,7 @@ struct At {
 struct Arg {  // args, data, returnArg
   Place place;
   At<uint32_t> index;
-  At<std::string> type;  // "auto" when not written
+  At<std::string> type;         // "auto" when not written
   At<uint32_t> size_arg_index;  // 1-based; 0: none
   At<bool> return_copy, max_data;
   At<std::string> label, resolve, source, btf_type;
@@ -206,6 +206,8 @@ struct Finding {
   std::string field;  // path of the field: "spec.kprobes[0].args[1].type"
   std::string text;   // what is wrong, why, and what is allowed
 };
+// More of one policy are not kept: nobody reads them, and hostile text can have many.
+constexpr std::size_t max_findings = 1000;
 // "FILE:LINE:COLUMN: FIELD: TEXT"
 std::string to_string(const Finding& finding, std::string_view file);
 

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <exception>
+#include <map>
 #include <set>
 #include <utility>
 
@@ -44,9 +45,11 @@ class Finisher {
 
  private:
   void error(Place place, std::string field, std::string text) {
+    if (findings_.size() >= max_findings) return;
     findings_.push_back({place, false, std::move(field), std::move(text)});
   }
   void warn(Place place, std::string field, std::string text) {
+    if (findings_.size() >= max_findings) return;
     findings_.push_back({place, true, std::move(field), std::move(text)});
   }
 
@@ -72,9 +75,13 @@ class Finisher {
     if (const std::string_view name = list_reference(*hook.call); !name.empty()) {
       const List* list = reader_.policy().find_list(name);
       if (list == nullptr) return;
-      hook.syscall.value = *list->type != ListType::generated_ftrace &&
-                           std::all_of(list->values.begin(), list->values.end(),
-                                       [&is_call](const At<std::string>& value) { return is_call(*value); });
+      const auto [known, added] = of_calls_.emplace(list, false);
+      if (added) {
+        known->second = *list->type != ListType::generated_ftrace &&
+                        std::all_of(list->values.begin(), list->values.end(),
+                                    [&is_call](const At<std::string>& value) { return is_call(*value); });
+      }
+      hook.syscall.value = known->second;
     } else if (!is_call(*hook.call)) {
       hook.syscall.value = false;
       warn(hook.call.place, path + ".syscall",
@@ -118,6 +125,12 @@ class Finisher {
         continue;
       }
       used_.insert(*name);
+      merged_ += found->second.weight;
+      if (merged_ > yaml::max_nodes) {
+        error(name.place, field,
+              "the policy is too large: macros repeat more than " + std::to_string(yaml::max_nodes) + " values");
+        return;
+      }
       merge(selector, found->second.selector, name.place, field);
     }
     for (auto* capabilities : {&selector.match_capabilities, &selector.match_capability_changes}) {
@@ -141,23 +154,26 @@ class Finisher {
       return !*one.follow_forks && *one.is_namespace_pid == *all[0].is_namespace_pid && one.op.written();
     };
     if (all.size() < 2 || !std::all_of(all.begin(), all.end(), joinable)) return;
-    const auto has = [](const PidSelector& one, uint32_t pid) {
-      return std::any_of(one.values.begin(), one.values.end(),
-                         [pid](const At<uint32_t>& value) { return *value == pid; });
-    };
-    auto base = std::find_if(all.begin(), all.end(), [](const PidSelector& one) { return *one.op == "In"; });
-    if (base == all.end()) {
+    std::vector<std::set<uint32_t>> sets;
+    for (const PidSelector& one : all) {
+      auto& set = sets.emplace_back();
+      for (const At<uint32_t>& value : one.values) set.insert(*value);
+    }
+    const auto first = std::find_if(all.begin(), all.end(), [](const PidSelector& one) { return *one.op == "In"; });
+    if (first == all.end()) {
       for (std::size_t i = 1; i < all.size(); ++i) {
         all[0].values.insert(all[0].values.end(), all[i].values.begin(), all[i].values.end());
       }
     } else {
-      std::swap(all[0], *base);
       const auto outside = [&](const At<uint32_t>& value) {
-        return std::any_of(all.begin() + 1, all.end(),
-                           [&](const PidSelector& one) { return has(one, *value) != (*one.op == "In"); });
+        for (std::size_t i = 0; i < all.size(); ++i) {
+          if (sets[i].count(*value) != (*all[i].op == "In" ? 1U : 0U)) return true;
+        }
+        return false;
       };
-      auto& values = all[0].values;
-      values.erase(std::remove_if(values.begin(), values.end(), outside), values.end());
+      PidSelector joined = *first;
+      joined.values.erase(std::remove_if(joined.values.begin(), joined.values.end(), outside), joined.values.end());
+      all[0] = std::move(joined);
     }
     all.resize(1);
   }
@@ -210,6 +226,8 @@ class Finisher {
   Reader& reader_;
   std::vector<Finding>& findings_;
   std::set<std::string> used_;
+  std::size_t merged_ = 0;                // what macros repeated
+  std::map<const List*, bool> of_calls_;  // holds system calls only
 };
 
 // A rule that stumbles over what was already reported, of the field itself or of a part of it, says nothing new.
@@ -254,6 +272,10 @@ Parsed read(std::string_view yaml, std::string file, const Vocabulary& vocabular
   std::stable_sort(parsed.findings.begin(), parsed.findings.end(), [](const Finding& a, const Finding& b) {
     return std::pair(a.place.line, a.place.column) < std::pair(b.place.line, b.place.column);
   });
+  if (parsed.findings.size() >= max_findings) {
+    parsed.findings.push_back(
+        {{}, false, "", "there is more wrong than the " + std::to_string(max_findings) + " findings that are kept"});
+  }
   return parsed;
 }
 

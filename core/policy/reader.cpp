@@ -153,10 +153,12 @@ Place place_of(const Item& item) {
 }
 
 void Reader::error(Place place, std::string text) {
+  if (findings_.size() >= max_findings) return;
   findings_.push_back({place, false, path_, std::move(text)});
 }
 
 void Reader::warn(Place place, std::string text) {
+  if (findings_.size() >= max_findings) return;
   findings_.push_back({place, true, path_, std::move(text)});
 }
 

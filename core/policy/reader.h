@@ -93,6 +93,7 @@ class Reader {
 
   struct Macro {
     Place place;
+    std::size_t weight = 0;  // as yaml::count() has it
     Selector selector;
   };
   const Vocabulary& vocabulary() const { return vocabulary_; }

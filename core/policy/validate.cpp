@@ -25,7 +25,8 @@ std::string joined(const std::vector<std::string_view>& words) {
 }
 
 std::string nearest(std::string_view word, const std::vector<std::string_view>& words) {
-  const std::string_view near = word.size() > 80 ? std::string_view{} : closest_match(word, words);
+  const bool many = word.size() > 80 || words.size() > 100;
+  const std::string_view near = many ? std::string_view{} : closest_match(word, words);
   return near.empty() ? std::string() : "; did you mean " + std::string(near) + "?";
 }
 
@@ -40,7 +41,7 @@ const List* check_list(Checks& checks, const At<std::string>& text, const std::s
   for (const List& list : checks.policy.lists) names.emplace_back(*list.name);
   checks.error(text.place, field,
                "there is no list " + shown(name) + " in spec.lists" + nearest(name, names) +
-                   (names.empty() ? "" : "; defined: " + joined(names)));
+                   (names.empty() || names.size() > 100 ? "" : "; defined: " + joined(names)));
   return nullptr;
 }
 

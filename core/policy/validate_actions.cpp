@@ -81,19 +81,25 @@ void check_position(HookChecks& context, const At<uint32_t>& position, std::stri
 // Which functions can be made to fail is the kernel's to say; what never can is refused here.
 void check_overridable(HookChecks& context, const Action& action, const std::string& path) {
   const Hook& hook = context.hook;
-  const auto possible = [&hook](const std::string& call) {
-    return call.starts_with("security_") || *hook.syscall || parse_syscall_name(call).ok();
+  const auto possible = [](const std::string& call) {
+    return call.starts_with("security_") || parse_syscall_name(call).ok();
   };
   std::string call = *hook.call;
+  if (call.empty() || *hook.syscall) return;
   if (call.starts_with("list:")) {
     const List* list = context.checks.policy.find_list(list_reference(call));
     if (list == nullptr || *list->type != ListType::plain) return;
-    const auto bad = std::find_if(list->values.begin(), list->values.end(),
-                                  [&possible](const At<std::string>& value) { return !possible(*value); });
-    if (bad == list->values.end()) return;
-    call = **bad;
+    const auto [known, added] = context.checks.not_overridable.emplace(list, nullptr);
+    if (added) {
+      for (const At<std::string>& value : list->values) {
+        if (known->second == nullptr && !possible(*value)) known->second = &value;
+      }
+    }
+    if (known->second == nullptr) return;
+    call = **known->second;
+  } else if (possible(call)) {
+    return;
   }
-  if (call.empty() || possible(call)) return;
   context.checks.error(action.name.place, path + ".action",
                        "Override is possible for system calls and security_ functions only, not for " + shown(call));
 }

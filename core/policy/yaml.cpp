@@ -6,8 +6,8 @@
 
 #include <exception>
 #include <map>
+#include <set>
 #include <sstream>
-#include <stdexcept>
 #include <utility>
 
 namespace tetragon::policy::yaml {
@@ -23,12 +23,6 @@ struct Refused {
   Place place;
   std::string text;
 };
-
-std::size_t count(const Node& node) {
-  std::size_t nodes = 1 + node.text.size() / 64;
-  for (const Node& item : node.items) nodes += count(item);
-  return nodes;
-}
 
 class Builder final : public YAML::EventHandler {
  public:
@@ -127,34 +121,30 @@ class Builder final : public YAML::EventHandler {
 void merge_keys(Node& node) {
   for (Node& item : node.items) merge_keys(item);
   if (!node.is_map()) return;
+  const auto is_merge = [](const Node& key) { return key.is_scalar() && !key.quoted && key.text == "<<"; };
+  std::vector<Node> kept, merged;
+  std::set<std::string> written;
   for (std::size_t i = 0; i + 1 < node.items.size(); i += 2) {
-    const Node& key = node.items[i];
-    if (!key.is_scalar() || key.quoted || key.text != "<<") continue;
-    const Node value = std::move(node.items[i + 1]);
-    const auto at = node.items.begin() + static_cast<std::ptrdiff_t>(i);
-    node.items.erase(at, at + 2);
-    const auto take = [&node](const Node& from) {
-      for (std::size_t j = 0; j + 1 < from.items.size(); j += 2) {
-        bool written = false;
-        for (std::size_t k = 0; k + 1 < node.items.size(); k += 2) {
-          written = written || node.items[k].text == from.items[j].text;
-        }
-        if (written) continue;
-        node.items.push_back(from.items[j]);
-        node.items.push_back(from.items[j + 1]);
-      }
-    };
-    if (value.is_map()) {
-      take(value);
-    } else if (value.is_list()) {
-      for (const Node& one : value.items) {
-        if (!one.is_map()) throw Refused{one.place, "only maps can be merged with <<"};
-        take(one);
-      }
-    } else {
-      throw Refused{value.place, "only maps can be merged with <<"};
+    std::vector<Node>& to = is_merge(node.items[i]) ? merged : kept;
+    if (&to == &kept) written.insert(node.items[i].text);
+    to.push_back(std::move(node.items[i]));
+    to.push_back(std::move(node.items[i + 1]));
+  }
+  node.items = std::move(kept);
+  const auto take = [&](Node& from) {
+    if (!from.is_map()) throw Refused{from.place, "only maps can be merged with <<"};
+    for (std::size_t i = 0; i + 1 < from.items.size(); i += 2) {
+      if (!written.insert(from.items[i].text).second) continue;
+      node.items.push_back(std::move(from.items[i]));
+      node.items.push_back(std::move(from.items[i + 1]));
     }
-    i -= 2;  // another key stands here now; wraps to 0 with the loop's step
+  };
+  for (std::size_t i = 1; i < merged.size(); i += 2) {
+    if (!merged[i].is_list()) {
+      take(merged[i]);
+      continue;
+    }
+    for (Node& one : merged[i].items) take(one);
   }
 }
 
@@ -166,6 +156,12 @@ Finding finding(Place place, std::string text) {
 }
 
 }  // namespace
+
+std::size_t count(const Node& node) {
+  std::size_t nodes = 1 + node.text.size() / 64;
+  for (const Node& item : node.items) nodes += count(item);
+  return nodes;
+}
 
 Document load(std::string_view text) {
   Document document;

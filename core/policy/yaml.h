@@ -31,6 +31,9 @@ struct Node {
   bool is_null() const noexcept { return kind == Kind::null; }
 };
 
+// What the tree weighs; max_nodes is in these units.
+std::size_t count(const Node& node);
+
 struct Document {
   Node root;
   std::optional<Finding> error;

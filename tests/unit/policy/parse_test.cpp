@@ -42,6 +42,22 @@ TEST_CASE("every example parses") {
   CHECK(files >= 15);
 }
 
+TEST_CASE("the policies of the library parse") {
+  int files = 0;
+  for (const auto& entry : std::filesystem::recursive_directory_iterator(TETRAGON_POLICY_LIBRARY)) {
+    if (entry.path().extension() != ".yaml") continue;
+    std::ifstream file(entry.path());
+    std::stringstream text;
+    text << file.rdbuf();
+    const Parsed parsed = parse(text.str(), entry.path().filename());
+    CAPTURE(entry.path().string());
+    CAPTURE(all_texts(parsed));
+    CHECK(parsed.ok());
+    ++files;
+  }
+  CHECK(files > 0);
+}
+
 TEST_CASE("what is no policy at all") {
   CHECK(begins(only_error(""), "p.yaml:1:1: is empty"));
   CHECK(begins(only_error("- a\n"), "p.yaml:1:1: a policy is a map"));
@@ -94,6 +110,19 @@ TEST_CASE("hostile text ends with an error, soon") {
   CHECK(only_error(bomb).find("too large: more than 500000 values") != std::string::npos);
   CHECK(only_error("? [a]\n: b\n").find("the name of a field is expected") != std::string::npos);
   CHECK(only_error(std::string("apiVersion: \0\x01\xff\n", 16)).size() > 10);
+  // Work grows with the file, not with its square.
+  std::string many;
+  for (int i = 0; i < 60000; ++i) many += "k" + std::to_string(i) + ": 1\n";
+  const Parsed unknown = parse(many, "p.yaml");
+  CHECK(unknown.findings.size() == max_findings + 1);
+  CHECK_FALSE(unknown.ok());
+  CHECK(only_error("a: &a {" + std::string("x") + ": 1}\nb:\n  <<: [*a, 1]\n") ==
+        "p.yaml:3:12: only maps can be merged with <<");
+  std::string repeated = "  selectorsMacros:\n    m: {matchPIDs: [{operator: In, values: [1";
+  for (int i = 0; i < 20000; ++i) repeated += ",1";
+  repeated += "]}]}\n  kprobes:\n";
+  for (int i = 0; i < 100; ++i) repeated += "  - {call: sys_a, selectors: [{macros: [m]}]}\n";
+  CHECK(all_texts(parse_spec(repeated)).find("macros repeat more than") != std::string::npos);
   // One huge list is no attack.
   std::string pids =
       "  kprobes:\n  - call: sys_a\n    selectors:\n    - matchPIDs:\n      - operator: In\n        values: [1";

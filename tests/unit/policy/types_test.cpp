@@ -5,9 +5,13 @@
 
 #include <doctest/doctest.h>
 
+#include <cctype>
+#include <fstream>
 #include <map>
 #include <set>
+#include <sstream>
 
+#include "core/util/strings.h"
 #include "support.h"
 
 using namespace tetragon::policy;
@@ -130,4 +134,46 @@ TEST_CASE("operators and actions by any spelling") {
   CHECK(find_action("") == nullptr);
   CHECK_FALSE(operators_of(group_network, {}).empty());
   CHECK(operators_of(group_none, {}).empty());
+}
+
+TEST_CASE("the documentation names every word, and with each type its operators") {
+  std::ifstream file(TETRAGON_POLICY_DOCS);
+  std::stringstream content;
+  content << file.rdbuf();
+  const std::string text = content.str();
+  REQUIRE_FALSE(text.empty());
+  const auto names = [&text](std::string_view word) {
+    for (std::size_t at = text.find(word); at != std::string::npos; at = text.find(word, at + 1)) {
+      const auto part = [](char c) { return std::isalnum(static_cast<unsigned char>(c)) != 0 || c == '_'; };
+      if ((at == 0 || !part(text[at - 1])) && !part(text[at + word.size()])) return true;
+    }
+    return false;
+  };
+  for (const Operator& op : operators()) {
+    CAPTURE(std::string(op.name));
+    CHECK(names(op.name));
+  }
+  for (const ActionType& action : actions()) {
+    CAPTURE(std::string(action.name));
+    CHECK(names(action.name));
+  }
+  for (const OptionType& option : option_types()) CHECK(names(option.name));
+  std::istringstream lines(text);
+  std::map<hook::ArgType, std::string> rows;
+  for (std::string line; std::getline(lines, line);) {
+    const std::size_t bar = line.find('|', 1);
+    if (line.empty() || line[0] != '|' || bar == std::string::npos) continue;
+    for (const std::string_view name : tetragon::split(std::string_view(line).substr(1, bar - 1), ',')) {
+      const hook::ArgType type = hook::arg_type(tetragon::trim(name));
+      if (type != hook::ArgType::none) rows.emplace(type, line + " ");
+    }
+  }
+  for (const ArgumentType& type : argument_types()) {
+    CAPTURE(std::string(hook::to_string(type.type)));
+    REQUIRE(rows.count(type.type) == 1);
+    for (const std::string_view op : operators_of(type.group, {})) {
+      CAPTURE(std::string(op));
+      CHECK(rows[type.type].find(" " + std::string(op) + " ") != std::string::npos);
+    }
+  }
 }
