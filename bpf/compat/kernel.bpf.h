@@ -21,7 +21,7 @@ struct task_struct___audit {
 extern void *bpf_rdonly_cast(void *obj, __u32 btf_id) __attribute__((section(".ksyms"), weak));
 #define TG_HAS_RDONLY_CAST bpf_core_enum_value_exists(enum special_kfunc_type, KF_bpf_rdonly_cast)
 
-/* Where a dentry keeps a short name: an array d_iname until 6.13, in d_shortname since 6.14 (61bc24acfb0a). At least 32
+/* Where a dentry keeps a short name: an array d_iname until 6.13, in d_shortname since 6.14. At least 32
  * bytes on 64-bit machines. Can go when 6.12 is not served any more. */
 struct dentry___iname {
 	unsigned char d_iname[32];
@@ -42,7 +42,7 @@ struct dentry___shortname {
 #define TG_SIGNAL_GROUP_EXIT 0x4 /* include/linux/sched/signal.h; the same since 2.6 */
 
 /* load_info is private to kernel/module, and missing without CONFIG_MODULES: ask with bpf_core_type_exists. The members
- * are the same since 5.0 (81a0abd9f213). Stays. */
+ * are the same since 5.0. Stays. */
 struct load_info___module {
 	const char *name;
 	struct module *mod;
