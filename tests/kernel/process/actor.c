@@ -217,6 +217,16 @@ int main(int argc, char** argv) {
     execv(argv[2], argv + 2);
     return 82;
   }
+  if (strcmp(what, "on-signal") == 0) {
+    sigset_t usr1;
+    int got;
+    sigemptyset(&usr1);
+    sigaddset(&usr1, SIGUSR1);
+    sigprocmask(SIG_BLOCK, &usr1, NULL);
+    sigwait(&usr1, &got);
+    execv(argv[2], argv + 2);
+    return 78;
+  }
   if (strcmp(what, "exec-often") == 0) { /* N times, by turns, then as the first of both */
     char left[16];
     int n = atoi(argv[2]);
