@@ -97,8 +97,8 @@ Command policy_validate_command() {
           .min_arguments = 1,
           .max_arguments = 10000,
           .details =
-              "Prints what is wrong as FILE:LINE:COLUMN: FIELD: REASON, and \"FILE: ok\" for files without "
-              "errors. FILE may be a folder, or - for standard input. Needs no daemon and no root; what "
+              "Prints what is wrong as FILE:LINE:COLUMN: FIELD: REASON, and \"FILE: ok\" for files without\n"
+              "errors. FILE may be a folder, or - for standard input. Needs no daemon and no root; what\n"
               "depends on the kernel is checked when the policy is loaded.",
           .run = validate};
 }
