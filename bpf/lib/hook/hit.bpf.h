@@ -2,8 +2,7 @@
 #ifndef TETRAGON_BPF_LIB_HOOK_HIT_H
 #define TETRAGON_BPF_LIB_HOOK_HIT_H
 
-/* One hit while it is decided. Lives on the stack; what the verifier has to know of it (which slots were read) stays a
- * known number there. */
+/* One hit while it is decided. Lives on the stack. */
 
 #include "lib/hook/maps.bpf.h"
 #include "lib/hook/scratch.bpf.h"
@@ -16,6 +15,7 @@ struct tg_hit {
 	__u64 filled;			 /* bit n: scratch->values[n] is valid */
 	__u64 failed;			 /* bit n: the load of slot n failed */
 	__u64 raw[TG_HOOK_SLOTS];
+	__u64 unknown; /* zero, but the verifier does not know; see tg_hit_note */
 	__u64 ret;
 	__u64 process_sought;
 	const struct tg_call *call; /* at return: what the entry kept; the registers are gone */
@@ -37,6 +37,30 @@ struct tg_hit {
 		asm volatile("%0 |= 0" : "+r"(__apart)); \
 		__apart;                                 \
 	})
+
+static __always_inline __u64 tg_unknown_zero(void)
+{
+	__u64 zero = bpf_get_current_task();
+
+	asm volatile("%0 ^= %0" : "+r"(zero));
+	return zero;
+}
+
+/*
+ * Sets bits of `loaded`, `filled`, `failed`. As far as the verifier can tell, any of them may be set at any time: it
+ * looks at both ways at each place, and the states are alike again behind it. If it knew, it would go through all that
+ * follows once for each set of slots that the filters before can have read.
+ */
+#define tg_hit_note(hit, bits, value) ((hit)->bits = ((hit)->bits | (value)) ^ (hit)->unknown)
+
+static __always_inline void tg_hit_begin(struct tg_hit *hit)
+{
+	hit->unknown = tg_unknown_zero();
+	hit->loaded = hit->unknown;
+	hit->filled = hit->unknown;
+	hit->failed = hit->unknown;
+	hit->process_sought = hit->unknown;
+}
 
 /* Is the slot's value a number, decided upon without a scratch? */
 static __always_inline bool tg_is_number(__u8 type)
@@ -65,23 +89,11 @@ static __always_inline __u32 tg_tgid(void)
 /* NULL: the process map does not know it. */
 static __always_inline struct tg_process *tg_hit_process(struct tg_hit *hit)
 {
-	if (!hit->process_sought) {
-		hit->process_sought = 1;
+	if (!tg_apart(hit->process_sought)) {
+		tg_hit_note(hit, process_sought, 1);
 		hit->process = tg_process_find(tg_tgid());
 	}
 	return hit->process;
-}
-
-/* From here on the verifier does not know any more which slots were read: it goes through the report once, not once
- * for each way in which selectors can have come to their decision. */
-static __always_inline void tg_hit_decided(struct tg_hit *hit)
-{
-	struct tg_hook_scratch *scratch = hit->scratch;
-
-	*(volatile __u64 *)&scratch->loaded = hit->loaded;
-	*(volatile __u64 *)&scratch->filled = hit->filled;
-	hit->loaded = *(volatile __u64 *)&scratch->loaded;
-	hit->filled = *(volatile __u64 *)&scratch->filled;
 }
 
 static __always_inline bool tg_hit_failed(const struct tg_hit *hit, __u32 slot)

@@ -102,7 +102,6 @@ static __always_inline void tg_hook_matched(void *ctx, struct tg_hit *hit, __u32
 
 	if (!tg_hit_claim(hit))
 		return;
-	tg_hit_decided(hit);
 	if (!(tg_hook.flags & TG_HOOK_HAS_RETURN)) {
 		tg_report(ctx, hit, which, 0, TG_PHASE_ONLY, 0, kind);
 		return;
@@ -128,6 +127,7 @@ static __always_inline int tg_hook_enter(void *ctx, const enum tg_context kind)
 
 	if (!tg_hook_instance(ctx, &hit, kind))
 		return 0;
+	tg_hit_begin(&hit);
 	verdict = tg_select(ctx, &hit, &which, kind);
 	if (verdict == TG_VERDICT_REPORT)
 		tg_hook_matched(ctx, &hit, which, kind);
@@ -138,9 +138,10 @@ static __always_inline int tg_hook_enter(void *ctx, const enum tg_context kind)
 /* Slots that are read now were located at entry. */
 static __always_inline void tg_hook_resume(struct tg_hit *hit, const struct tg_call *call)
 {
+	tg_hit_begin(hit);
 	hit->call = call;
 	hit->instance = call->instance;
-	hit->loaded = (1U << TG_HOOK_ARGS) - 1;
+	tg_hit_note(hit, loaded, (1U << TG_HOOK_ARGS) - 1);
 	for (__u32 i = 0; i < TG_HOOK_ARGS; i++)
 		hit->raw[i] = call->slots[i].raw;
 }

@@ -259,11 +259,8 @@ static __noinline int tg_slot_load(void *ctx, struct tg_hit *hit, __u32 slot, co
 	if (config->type == TG_TYPE_SYSCALL && tg_syscall32())
 		value |= 1U << 31;
 	hit->raw[slot] = value;
-	/* Without a branch: the verifier need not follow both. And zero, but nothing that it knows as zero, or it would go
-	 * on apart from where a plain load succeeded and from where the helper was asked. */
-	asm volatile("%0 ^= %0" : "+r"(value));
-	hit->failed |= value | ((__u64)error >> 63) << slot;
-	hit->loaded |= 1UL << slot;
+	tg_hit_note(hit, failed, ((__u64)error >> 63) << slot);
+	tg_hit_note(hit, loaded, 1UL << slot);
 	return 0;
 }
 

@@ -112,7 +112,9 @@ static __always_inline __u64 tg_slot_address(void *ctx, struct tg_hook_scratch *
 		*size = (raw >> 16) & 0xffff;
 		return *(volatile __u64 *)&scratch->context + (raw & 0xffff);
 	}
-	if (config->type == TG_TYPE_FIXED_BYTES && config->load.from == TG_FROM_CONTEXT && !config->load.step_count) {
+	if (config->load.from == TG_FROM_CONTEXT && !config->load.step_count &&
+	    (config->type == TG_TYPE_FIXED_BYTES ||
+	     (config->type == TG_TYPE_STRING && config->load.flags & TG_LOAD_ADDRESS))) { /* text in the record */
 		scratch->context = (__u64)ctx;
 		return *(volatile __u64 *)&scratch->context + config->load.offset;
 	}
@@ -147,7 +149,7 @@ static __noinline int tg_slot_fill(void *ctx, struct tg_hit *hit, __u32 slot, co
 	}
 	if (value->status)
 		tg_count_loss(tg_cpu_state(), TG_LOSS_UNREADABLE);
-	hit->filled |= 1UL << slot;
+	tg_hit_note(hit, filled, 1UL << slot);
 	return 0;
 }
 

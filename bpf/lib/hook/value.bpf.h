@@ -37,10 +37,9 @@ struct tg_hook_scratch {
 	struct tg_value values[TG_HOOK_SLOTS];
 	char work[4096 + 256]; /* for readers: a name behind the last position needs no second bound check */
 	__u64 work_pos;
-	__u64 record_size;    /* so far; and what was read: in map memory the verifier does not follow it */
-	__u64 loaded, filled; /* see tg_hit */
-	__u64 context;	      /* address of the program's context; text of tracepoint records is found from there */
-	__u64 owner;	      /* 0: free */
+	__u64 record_size; /* so far */
+	__u64 context;	   /* address of the program's context; text of tracepoint records is found from there */
+	__u64 owner;	   /* 0: free */
 };
 
 _Static_assert(sizeof(struct tg_hook_scratch) <= 32768, "a per-CPU element has at most 32 KiB");

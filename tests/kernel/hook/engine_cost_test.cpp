@@ -28,7 +28,7 @@ void print(const char* what, Engine& engine, std::initializer_list<std::uint64_t
   std::snprintf(line, sizeof(line), "%-44s %7.1f ns, over %7.1f; verified %6u, translated %5u, load %5.1f ms", what,
                 cost.ns, over, cost.verified, cost.instructions, cost.load_ms);
   MESSAGE(line);
-  CHECK(cost.verified < 100'000);
+  CHECK(cost.verified < 400'000);  // the kernel's limit is a million
 }
 
 }  // namespace
@@ -168,4 +168,42 @@ TEST_CASE("cost: hits that are reported") {
     hook.slot(TG_TYPE_STRING, 0);
     print("reported: integer and string", *load(hook), {6, at(path)});
   }
+}
+
+TEST_CASE("cost: the largest hooks are small enough for the verifier") {
+  if (!kernel_allows()) {
+    return;
+  }
+  std::vector<std::string> every_size;
+  for (const std::size_t room : {TG_TEXT_SIZES}) {
+    every_size.emplace_back(room, 'x');
+  }
+  const auto largest = [&](tg_type type, tg_filter_op op) {
+    Hook hook;
+    for (int n = 0; n < 5; ++n) {
+      hook.slot(type);
+    }
+    for (unsigned s = 0; s < 5; ++s) {
+      auto& selector = hook.selector();
+      selector.binaries = {TG_MATCH_IN, 0, 1};
+      selector.pids = {TG_MATCH_NOT_IN, TG_PID_FOLLOW, 2, 1, {}, 0, {1, 0, 0, 0}};
+      for (unsigned f = 0; f < 5; ++f) {
+        const unsigned slot = (f * (s + 1) + s) % 5;
+        if (op == TG_OP_TEXT_EQUAL) {
+          hook.text_filter(op, slot, every_size);
+        } else if (op == TG_OP_TEXT_PREFIX) {
+          hook.text_filter(op, slot, {"/usr", std::string(254, 'x')}).flags = TG_FILTER_NOT;
+        } else if (op == TG_OP_SPORT) {
+          hook.filter(op, slot, {1, 2, 3, 4, 5, 6, 7, 8});
+        } else {
+          hook.filter(op, slot, {1, 2, 3, 4, 5, 6, 7, 8}).flags = TG_FILTER_SIGNED;
+        }
+      }
+    }
+    return hook;
+  };
+  print("5 x 5 strings equal, every size", *load(largest(TG_TYPE_STRING, TG_OP_TEXT_EQUAL)), {0, 0, 0, 0, 0});
+  print("5 x 5 path prefixes", *load(largest(TG_TYPE_FILE, TG_OP_TEXT_PREFIX)), {0, 0, 0, 0, 0});
+  print("5 x 5 ports", *load(largest(TG_TYPE_SOCK, TG_OP_SPORT)), {0, 0, 0, 0, 0});
+  print("5 x 5 integer ranges", *load(largest(TG_TYPE_NUMBER, TG_OP_RANGE)), {0, 0, 0, 0, 0});
 }
