@@ -358,6 +358,50 @@ TEST_CASE("an event that waits for its process keeps its policy") {
   CHECK(wanted == 2);
 }
 
+TEST_CASE("filters and field filters see what policies report") {
+  Fixture f;
+  REQUIRE(f.pipeline.define_hook(kprobe_info()).ok());
+  REQUIRE(f.pipeline.define_hook(other_info(event::Type::process_lsm)).ok());
+  f.exec();
+  f.take();
+  HookRecord kprobe = full();
+  kprobe.number(TG_HOOK_RETURN_SLOT, 0);
+  HookRecord lsm(8);
+  lsm.number(0, 6).value(1, "/etc").number(3, 7);
+  f.feed(kprobe);
+  f.feed(lsm);
+  { Pipeline::Drain drain(f.pipeline); }
+  std::vector<event::BatchRef> batches;
+  f.subscription->wait(batches, 0ms);
+  REQUIRE(batches.size() == 1);
+  REQUIRE(batches[0]->events.size() == 2);
+  const auto wanted = [&](const char* allow) {
+    auto filters = filter::FilterSet::parse(allow, "");
+    INFO(allow);
+    REQUIRE(filters.ok());
+    sink::EventEncoder encoder(f.writer, sink::Format::json, std::move(*filters), event::FieldFilterPlan());
+    std::string which;
+    for (const auto& event : batches[0]->events) which += encoder.wants(*batches[0], event) ? '1' : '0';
+    return which;
+  };
+  CHECK(wanted(R"({"policy_names":["files"]})") == "11");
+  CHECK(wanted(R"({"policy_names":["other"]})") == "00");
+  CHECK(wanted(R"({"event_set":["PROCESS_LSM"]})") == "01");
+  CHECK(wanted(R"({"cel_expression":["process_kprobe.args[1].int_arg == 5"]})") == "10");
+  CHECK(wanted(R"({"cel_expression":["process_lsm.function_name == 'file_open' && 'tag.two' in process_lsm.tags"]})") ==
+        "01");
+  CHECK(wanted(R"x({"cel_expression":["process_lsm.args.exists(a, a.string_arg.startsWith('/etc'))"]})x") == "01");
+
+  auto plan = event::FieldFilterPlan::parse(R"({"fields":"args,policy_name"})");
+  REQUIRE(plan.ok());
+  sink::EventEncoder encoder(f.writer, sink::Format::json, filter::FilterSet(), std::move(*plan));
+  std::string line;
+  REQUIRE(encoder.encode(*batches[0], batches[0]->events[0], nullptr, line));
+  CHECK(line ==
+        R"({"process_kprobe":{"args":[{"string_arg":"hello"},{"int_arg":5,"label":"number"}],"policy_name":"files"},)"
+        R"("node_name":"node","time":"1970-01-01T00:00:00.000001Z"})");
+}
+
 TEST_CASE("a replay prints what was printed") {
   char name[] = "/tmp/hooks_test.XXXXXX";
   ::close(::mkstemp(name));
