@@ -101,6 +101,36 @@ bool kernel_allows() {
   return true;
 }
 
+int member_offset(const char* type, std::string_view member) {
+  btf* kernel = btf__load_vmlinux_btf();
+  REQUIRE(kernel != nullptr);
+  const auto find = [&](const auto& self, std::uint32_t id, int base) -> int {
+    const btf_type* found = btf__type_by_id(kernel, id);
+    const btf_member* members = btf_members(found);
+    for (std::uint32_t n = 0; n < btf_vlen(found); ++n) {
+      const std::string_view name = btf__name_by_offset(kernel, members[n].name_off);
+      const int at = base + static_cast<int>(btf_member_bit_offset(found, n) / 8);
+      if (name == member) {
+        return at;
+      }
+      if (name.empty() && btf_is_composite(btf__type_by_id(kernel, members[n].type))) {
+        if (const int inside = self(self, members[n].type, at); inside >= 0) {
+          return inside;
+        }
+      }
+    }
+    return -1;
+  };
+  const int id = btf__find_by_name_kind(kernel, type, BTF_KIND_STRUCT);
+  REQUIRE(id > 0);
+  const int offset = find(find, static_cast<std::uint32_t>(id), 0);
+  btf__free(kernel);
+  CAPTURE(type);
+  CAPTURE(member);
+  REQUIRE(offset >= 0);
+  return offset;
+}
+
 bool kernel_has(const char* kfunc) {
   btf* kernel = btf__load_vmlinux_btf();
   const bool found = kernel != nullptr && btf__find_by_name_kind(kernel, kfunc, BTF_KIND_FUNC) > 0;

@@ -27,6 +27,8 @@ namespace hook_test {
 // False: bpf(2) cannot be used here, the reason was printed.
 bool kernel_allows();
 bool kernel_has(const char* kfunc);
+// Where a member is in a struct of this kernel, also inside of an unnamed one.
+int member_offset(const char* type, std::string_view member);
 
 // Sets of a hook; the numbers of sets are chosen by the test, from 1.
 struct Sets {

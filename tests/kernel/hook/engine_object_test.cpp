@@ -147,3 +147,39 @@ TEST_CASE("objects: addresses, ports, families") {
     CHECK_FALSE(engine->hits({0}));
   }
 }
+
+TEST_CASE("objects: members of kernel objects by steps, capability sets by their address") {
+  if (!kernel_allows()) {
+    return;
+  }
+  Hook hook;
+  const auto from_task = [&](tg_slot_config& slot, std::vector<int> steps, unsigned width, unsigned flags) {
+    slot.load.from = TG_FROM_TASK;
+    slot.load.width = static_cast<__u8>(width);
+    slot.load.flags = static_cast<__u8>(flags);
+    for (const int step : steps) {
+      slot.load.steps[slot.load.step_count++] = step;
+    }
+  };
+  const int leader = member_offset("task_struct", "group_leader"), tgid = member_offset("task_struct", "tgid");
+  const int cred = member_offset("task_struct", "cred"), effective = member_offset("cred", "cap_effective");
+  from_task(hook.number(4, true), {tgid}, 4, TG_LOAD_SIGNED);
+  // Ten steps: the leader of the leader of …
+  from_task(hook.number(4, false), {leader, leader, leader, leader, leader, leader, leader, leader, leader, tgid}, 4,
+            0);
+  from_task(hook.slot(TG_TYPE_CAP_SET), {cred, effective}, 8, TG_LOAD_ADDRESS);
+  from_task(hook.slot(TG_TYPE_FIXED_BYTES, 0), {member_offset("task_struct", "comm")}, 8, TG_LOAD_ADDRESS);
+  hook.config.slots[3].limit = 11;
+  const auto self = static_cast<std::uint64_t>(::getpid());
+  hook.filter(TG_OP_EQUAL, 0, {self});
+  hook.filter(TG_OP_EQUAL, 1, {self});
+  hook.filter(TG_OP_MASK, 2, {~0ull});
+  auto engine = load(hook);
+  const auto records = engine->enter({});
+  REQUIRE(records.size() == 1);
+  CHECK(records[0].arg(0)->number() == self);
+  CHECK(records[0].arg(1)->number() == self);
+  CHECK(records[0].arg(2)->number() != 0);
+  CHECK(records[0].arg(2)->number() < 1ull << 41);
+  CHECK(records[0].arg(3)->bytes == "hook_engine");
+}
