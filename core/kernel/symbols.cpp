@@ -2,6 +2,7 @@
 #include "core/kernel/symbols.h"
 
 #include <algorithm>
+#include <functional>
 
 #include "core/util/file.h"
 #include "core/util/strings.h"
@@ -58,18 +59,30 @@ Symbols Symbols::parse(std::string text) {
         {static_cast<uint32_t>(symbols.names_.size()), static_cast<uint16_t>(name.size()), number});
     symbols.names_ += name;
   }
-  std::stable_sort(symbols.entries_.begin(), symbols.entries_.end(),
-                   [&](const Entry& a, const Entry& b) { return symbols.text(a) < symbols.text(b); });
+  size_t size = 16;
+  while (size < symbols.entries_.size() * 2) {
+    size *= 2;
+  }
+  symbols.slots_.assign(size, 0);
+  for (uint32_t n = 0; n < symbols.entries_.size(); ++n) {
+    size_t at_slot = std::hash<std::string_view>()(symbols.text(symbols.entries_[n])) & (size - 1);
+    while (symbols.slots_[at_slot] != 0) {
+      at_slot = (at_slot + 1) & (size - 1);
+    }
+    symbols.slots_[at_slot] = n + 1;
+  }
   return symbols;
 }
 
 KernelSymbol Symbols::find(std::string_view name) const {
   KernelSymbol found;
-  auto it = std::lower_bound(entries_.begin(), entries_.end(), name,
-                             [&](const Entry& entry, std::string_view wanted) { return text(entry) < wanted; });
-  for (; it != entries_.end() && text(*it) == name; ++it) {
-    if (found.count++ == 0) {
-      found.module = modules_[it->module];
+  // Entries of one name lie behind each other in the order in which they came.
+  const size_t mask = slots_.size() - 1;
+  for (size_t at = std::hash<std::string_view>()(name) & mask; !slots_.empty() && slots_[at] != 0;
+       at = (at + 1) & mask) {
+    const Entry& entry = entries_[slots_[at] - 1];
+    if (text(entry) == name && found.count++ == 0) {
+      found.module = modules_[entry.module];
     }
   }
   return found;

@@ -25,15 +25,10 @@ class Symbols {
 
   KernelSymbol find(std::string_view name) const;
   std::string closest(std::string_view name) const;
-  // Every name once, in order.
+  // In the order of the file; a name that several have comes several times.
   template <class Visit>
   void for_each(Visit&& visit) const {
-    std::string_view last;
-    for (const Entry& entry : entries_) {
-      const std::string_view name = text(entry);
-      if (name != last) visit(name);
-      last = name;
-    }
+    for (const Entry& entry : entries_) visit(text(entry));
   }
   size_t size() const noexcept { return entries_.size(); }
 
@@ -47,7 +42,8 @@ class Symbols {
   }
 
   std::string names_;
-  std::vector<Entry> entries_;  // by name
+  std::vector<Entry> entries_;
+  std::vector<uint32_t> slots_;  // hash of the name -> 1 + number in entries_; sorting takes ten times as long
   std::vector<std::string> modules_ = {""};
 };
 

@@ -90,12 +90,13 @@ void HookCompiler::tracepoint() {
       continue;
     }
     tg_slot_config& slot = compiled_.config.slots[value.slot];
-    if (slot.type == TG_TYPE_FIXED_BYTES || (text && field.count != 0)) {
-      // The bytes themselves are in the record.
-      slot.type = TG_TYPE_FIXED_BYTES;
+    // The bytes themselves are in the record.
+    if (slot.type == TG_TYPE_FIXED_BYTES || (slot.type == TG_TYPE_STRING && field.count != 0)) {
       slot.limit = field.size;
       slot.load.width = 8;
-      value.engine = TG_TYPE_FIXED_BYTES;
+    }
+    if (slot.type == TG_TYPE_STRING && field.count != 0) {
+      slot.load.flags |= TG_LOAD_ADDRESS;
     }
     if (*written.size_arg_index != 0) {
       const uint32_t index = *written.size_arg_index - 1;
