@@ -168,7 +168,7 @@ const std::vector<OptionType>& option_table() {
       {"override-method", {"override-return", "fmod-ret"}, "how enforcers make a call fail"},
       {"policy-mode", {"enforce", "monitor"}, "monitor: report, but do not act"},
       {"backend",
-       {"auto", "fentry", "kprobe_multi", "kprobe", "syscall"},
+       {"auto", "fentry", "kprobe-multi", "kprobe", "syscall-tracepoint", "kprobe_multi", "syscall"},
        "how functions are hooked; without it the best the kernel has"},
   };
   return table;
