@@ -85,6 +85,7 @@ TEST_CASE("fork: a full process map is counted and every record still comes") {
   const pid_t pid = sensor.run({"vfork"});
   const auto children = sensor.children(pid);
   for (const pid_t one : {first, second}) {
+    sensor.read_until_exec(one, TEST_ACTOR);  // on a busy machine it may not have run yet
     ::kill(one, SIGKILL);
     sensor.wait(one);
     sensor.read_until_exit(one);

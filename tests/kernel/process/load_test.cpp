@@ -156,9 +156,8 @@ TEST_CASE("load: time per run with groups of processes") {
     const char* name = kind == GroupKind::binaries   ? "1024 paths"
                        : kind == GroupKind::prefixes ? "1024 prefixes"
                                                      : "1024 postfixes";
-    MESSAGE(std::string(name) << ": refresh of " << *sensor.runtime().process_map_count()
-                              << " processes: " << first - begin << " ms of CPU with loading, "
-                              << second - first << " ms without");
+    MESSAGE(std::string(name) << ": refresh of " << *sensor.runtime().process_map_count() << " processes: "
+                              << first - begin << " ms of CPU with loading, " << second - first << " ms without");
     sensor.run({"execs", "200"});  // emulated machines run this, too
     for (const auto& program : programs(before)) {
       MESSAGE(std::string(name) << ": " << program.name << ": "
