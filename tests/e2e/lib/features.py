@@ -114,8 +114,9 @@ def probe_kprobes() -> tuple[bool, str]:
 
 
 def probe_uprobes() -> tuple[bool, str]:
-    name = f"tetragon_test/u{os.getpid()}"
-    return probe_register("uprobe_events", f"p:{name} /proc/self/exe:0x1000", f"-:{name}")
+    """Links use perf's event source; tracefs need not be mounted."""
+    source = Path("/sys/bus/event_source/devices/uprobe/type")
+    return (True, "") if source.exists() else (False, f"no {source} (CONFIG_UPROBE_EVENTS)")
 
 
 def probe_trampolines() -> tuple[bool, str]:

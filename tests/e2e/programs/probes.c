@@ -13,7 +13,7 @@
 #define PROBE_FUNCTION __attribute__((noinline, noclone, used, externally_visible))
 
 SDT_SEMAPHORE(probes_counted_semaphore);
-static int global_number = 77;
+volatile int global_number = 77;
 
 PROBE_FUNCTION long probes_number(int a, unsigned char b, long c) {
   __asm__ volatile("");

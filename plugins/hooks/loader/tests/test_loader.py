@@ -4,9 +4,10 @@
 import base64
 import struct
 import subprocess
+import time
 from pathlib import Path
 
-from lib import Skip, requires
+from lib import TIME_SCALE, Skip, requires
 
 POLICY = """
 apiVersion: cilium.io/v1alpha1
@@ -40,6 +41,10 @@ def test_program_linker_library(env):
     if b"ld-linux" not in Path(program).read_bytes()[:65536]:
         raise Skip(f"{program} is not dynamically linked")
     with env.daemon(policies=[POLICY]) as daemon:
+        # The API answers before the policy folder is loaded.
+        deadline = time.monotonic() + 20 * TIME_SCALE
+        while "policy loaded" not in daemon.log() and time.monotonic() < deadline:
+            time.sleep(0.05)
         process = subprocess.Popen([program, "0"])
         process.wait()
         daemon.events.wait_exit(process.pid)
