@@ -53,6 +53,9 @@ inline constexpr std::string_view kGroupPostfixMap = "tg_group_postfixes";
 inline constexpr std::string_view kGroupPidMap = "tg_group_pids";
 // Work space of hooks (bpf/lib/hook/scratch.bpf.h): the same for all of them.
 inline constexpr std::string_view kScratchMap = "tg_hook_scratch";
+// Hooks of system calls behind one program (plugins/hooks/kprobe/dispatch.h).
+inline constexpr std::string_view kSyscallMaps[] = {"tg_sys_enters", "tg_sys_exits", "tg_sys_enter_do",
+                                                    "tg_sys_exit_do"};
 inline constexpr std::array kSharedMaps = {kRingMap,         kCpuMap,       kProcessMap,
                                            kGroupStateMap,   kGroupPathMap, kGroupPrefixMap,
                                            kGroupPostfixMap, kGroupPidMap,  kScratchMap};

@@ -106,8 +106,13 @@ uint32_t syscall_index(uint32_t number) {
 }  // namespace
 
 Result<void> configure_object(Object& object, const CompiledHook& hook) {
+  tg_hook_config config = hook.config;
+  if (hook.targets.size() > 1) config.flags |= TG_HOOK_COOKIE;
+  // Only an object on the tracepoints of all system calls has to ask which one it is.
+  const bool by_number = object.has_const("tg_by_number");
+  if (by_number) config.flags |= TG_HOOK_BY_NUMBER;
   if (object.has_const("tg_hook")) {
-    TETRAGON_TRY(object.set_const("tg_hook", bytes_of(hook.config)));
+    TETRAGON_TRY(object.set_const("tg_hook", bytes_of(config)));
   }
   const HookSets& sets = hook.sets;
   for (const uint32_t size : kTextSizes) {
@@ -121,8 +126,7 @@ Result<void> configure_object(Object& object, const CompiledHook& hook) {
   TETRAGON_TRY(size_map(object, "tg_substrings", sets.substrings.size()));
   TETRAGON_TRY(size_map(object, "tg_addresses4", sets.addresses4.size()));
   TETRAGON_TRY(size_map(object, "tg_addresses6", sets.addresses6.size()));
-  // The dispatcher of system calls sets TG_HOOK_BY_NUMBER itself; otherwise nobody asks by number.
-  if ((hook.config.flags & TG_HOOK_BY_NUMBER) == 0 && object.has_map("tg_syscalls")) {
+  if (!by_number && object.has_map("tg_syscalls")) {
     TETRAGON_TRY(object.leave_out_map("tg_syscalls"));
   }
   if ((hook.config.flags & TG_HOOK_HAS_RETURN) == 0 && object.has_map("tg_calls")) {
@@ -162,7 +166,7 @@ Result<void> fill_object(Object& object, const CompiledHook& hook) {
       TETRAGON_TRY(fill_address<tg_address6_key>(object, "tg_addresses6", one));
     }
   }
-  if ((hook.config.flags & TG_HOOK_BY_NUMBER) != 0 && object.has_map("tg_syscalls")) {
+  if (object.has_const("tg_by_number")) {
     for (const HookTarget& target : hook.targets) {
       if (target.syscall == UINT32_MAX) continue;
       const uint32_t value = 1 + target.instance;

@@ -1,0 +1,158 @@
+// SPDX-License-Identifier: Apache-2.0
+// kprobes and fentries of policies: functions and system calls of the kernel, by the best way this kernel has.
+
+#include <tetragon/plugin.h>
+#include <tetragon/sdk/hook_record.h>
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "backend.h"
+#include "fentry.bpf.elf.h"
+#include "kprobe.bpf.elf.h"
+#include "kprobe_multi.bpf.elf.h"
+#include "syscalls.h"
+
+namespace tetragon::kprobe_plugin {
+namespace {
+
+constexpr tetragon_bpf_elf kFentry = sdk::bpf_elf("fentry", TETRAGON_BPF_FENTRY);
+constexpr tetragon_bpf_elf kKprobe = sdk::bpf_elf("kprobe", TETRAGON_BPF_KPROBE);
+constexpr tetragon_bpf_elf kKprobeMulti = sdk::bpf_elf("kprobe_multi", TETRAGON_BPF_KPROBE_MULTI);
+
+}  // namespace
+
+class Kprobe {
+ public:
+  static sdk::Result<std::unique_ptr<Kprobe>> create(sdk::Host host) {
+    return std::unique_ptr<Kprobe>(new Kprobe(host));
+  }
+  // Everything belongs to a hook; without one nothing is loaded.
+  sdk::Result<void> start() { return {}; }
+  void stop() noexcept {}
+
+  // State: the place of a hook on the system call tracepoints, or nothing.
+  sdk::Result<void*> hook_add(sdk::Hook hook, const sdk::HookRequest& request) {
+    if (request.targets().empty()) return sdk::Error(TETRAGON_E_INVALID, "the hook names no function");
+    std::string refused;
+    auto choices = choose(host_, request, &refused);
+    TETRAGON_SDK_TRY(choices);
+    for (const Choice& choice : *choices) {
+      const std::string name(to_string(choice.backend));
+      auto attached = attach(hook, request, choice.backend);
+      if (attached.ok()) {
+        const std::string reason = refused.empty() ? choice.reason : refused;
+        hook.say("backend", name + ": " + reason);
+        host_.debug("policy " + std::string(request.policy()) + ": " +
+                    std::string(sdk::view(request.targets()[0]->name)) +
+                    (request.targets().size() > 1 ? " and others" : "") + " by " + name + " (" + reason + ")");
+        return *attached;
+      }
+      refused += (refused.empty() ? "" : "; ") + name + ": " + attached.error().message();
+    }
+    return sdk::Error(TETRAGON_E_UNSUPPORTED, "this kernel has no way to hook it: " + refused);
+  }
+
+  void hook_remove(sdk::Hook, void* state) noexcept {
+    if (state != nullptr) syscalls_.remove(std::unique_ptr<Syscalls::Place>(static_cast<Syscalls::Place*>(state)));
+  }
+
+  static constexpr std::string_view policy_section = "kprobes";
+  static constexpr std::string_view more_sections = "fentries";
+  static constexpr tetragon_record_kind record_kinds[] = {TETRAGON_SDK_HOOK_RECORD_KINDS};
+
+ private:
+  explicit Kprobe(sdk::Host host) : host_(host), syscalls_(host) {}
+
+  // After a failure nothing of the attempt is left, so that the next way can be tried.
+  sdk::Result<void*> attach(sdk::Hook hook, const sdk::HookRequest& request, Backend backend) {
+    if (backend == Backend::syscall_tracepoint) {
+      auto place = syscalls_.add(hook, request);
+      TETRAGON_SDK_TRY(place);
+      return static_cast<void*>(place->release());
+    }
+    std::vector<sdk::Bpf> opened;
+    sdk::Result<void> done = backend == Backend::fentry         ? fentry(hook, request, &opened)
+                             : backend == Backend::kprobe_multi ? kprobe_multi(hook, request, &opened)
+                                                                : kprobe(hook, request, &opened);
+    if (done.ok()) return static_cast<void*>(nullptr);
+    for (sdk::Bpf& bpf : opened) (void)bpf.close();
+    return std::move(done).error();
+  }
+
+  // A program belongs to one function: an object each.
+  static sdk::Result<void> fentry(sdk::Hook hook, const sdk::HookRequest& request, std::vector<sdk::Bpf>* ret_opened) {
+    for (const tetragon_hook_target* target : request.targets()) {
+      auto bpf = hook.open_bpf(kFentry);
+      TETRAGON_SDK_TRY(bpf);
+      ret_opened->push_back(*bpf);
+      TETRAGON_SDK_TRY(bpf->set_autoload("tg_fexit", request.has_return()));
+      TETRAGON_SDK_TRY(bpf->set_attach_target("tg_fentry", sdk::view(target->name)));
+      if (request.has_return()) TETRAGON_SDK_TRY(bpf->set_attach_target("tg_fexit", sdk::view(target->name)));
+      TETRAGON_SDK_TRY(bpf->load());
+      tetragon_attach_opts opts{};
+      opts.kind = TETRAGON_ATTACH_TRACING;
+      opts.cookie = target->instance;
+      // The return first: a call must not be entered that nobody sees return.
+      if (request.has_return()) TETRAGON_SDK_TRY(bpf->attach_to("tg_fexit", opts));
+      TETRAGON_SDK_TRY(bpf->attach_to("tg_fentry", opts));
+    }
+    return {};
+  }
+
+  static sdk::Result<void> kprobe_multi(sdk::Hook hook, const sdk::HookRequest& request,
+                                        std::vector<sdk::Bpf>* ret_opened) {
+    auto bpf = hook.open_bpf(kKprobeMulti);
+    TETRAGON_SDK_TRY(bpf);
+    ret_opened->push_back(*bpf);
+    TETRAGON_SDK_TRY(bpf->set_autoload("tg_kret_multi", request.has_return()));
+    TETRAGON_SDK_TRY(bpf->load());
+    std::vector<tetragon_str> names;
+    std::vector<std::uint64_t> cookies;
+    for (const tetragon_hook_target* target : request.targets()) {
+      names.push_back(target->name);
+      cookies.push_back(target->instance);
+    }
+    tetragon_attach_opts opts{};
+    opts.count = static_cast<std::uint32_t>(names.size());
+    opts.targets = names.data();
+    opts.cookies = cookies.data();
+    if (request.has_return()) {
+      opts.kind = TETRAGON_ATTACH_KRETPROBE_MULTI;
+      TETRAGON_SDK_TRY(bpf->attach_to("tg_kret_multi", opts));
+    }
+    opts.kind = TETRAGON_ATTACH_KPROBE_MULTI;
+    return bpf->attach_to("tg_kprobe_multi", opts);
+  }
+
+  static sdk::Result<void> kprobe(sdk::Hook hook, const sdk::HookRequest& request, std::vector<sdk::Bpf>* ret_opened) {
+    auto bpf = hook.open_bpf(kKprobe);
+    TETRAGON_SDK_TRY(bpf);
+    ret_opened->push_back(*bpf);
+    TETRAGON_SDK_TRY(bpf->set_autoload("tg_kretprobe", request.has_return()));
+    TETRAGON_SDK_TRY(bpf->load());
+    for (const tetragon_hook_target* target : request.targets()) {
+      tetragon_attach_opts opts{};
+      opts.target = target->name;
+      opts.cookie = target->instance;
+      if (request.has_return()) {
+        opts.kind = TETRAGON_ATTACH_KRETPROBE;
+        TETRAGON_SDK_TRY(bpf->attach_to("tg_kretprobe", opts));
+      }
+      opts.kind = TETRAGON_ATTACH_KPROBE;
+      TETRAGON_SDK_TRY(bpf->attach_to("tg_kprobe", opts));
+    }
+    return {};
+  }
+
+  sdk::Host host_;
+  Syscalls syscalls_;
+};
+
+}  // namespace tetragon::kprobe_plugin
+
+TETRAGON_PLUGIN_NEEDS_HOST(TETRAGON_KIND_HOOK, tetragon::kprobe_plugin::Kprobe, "tetragon.kprobe", "1.0.0",
+                           "Functions and system calls of the kernel", 1);

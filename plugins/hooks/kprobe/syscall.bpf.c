@@ -1,0 +1,66 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+/* A hook of system calls on the tracepoints that all of them pass; entered by dispatch.bpf.c. */
+#include "lib/hook/hook.bpf.h"
+
+#include "syscall_maps.bpf.h"
+
+/* Tells the host that this object asks for the number. */
+const volatile bool tg_by_number = true;
+/* This hook's place. */
+const volatile __u32 tg_syscall_id = 0;
+
+/* The place after this one in the list of this system call; 0: none. A function of its own: what it keeps on the stack
+ * would be too much on top of what a hook keeps there. */
+static __noinline __u32 tg_syscall_next(__u64 number, bool enter)
+{
+	struct tg_syscall_hooks *hooks;
+	bool here = false;
+	__u32 key;
+
+	if (!tg_syscall_key(number, &key))
+		return 0;
+	if (enter)
+		hooks = bpf_map_lookup_elem(&tg_sys_enters, &key);
+	else
+		hooks = bpf_map_lookup_elem(&tg_sys_exits, &key);
+	if (!hooks)
+		return 0;
+	for (int i = 0; i < TG_SYSCALL_PER_CALL; i++) {
+		if (here)
+			return hooks->ids[i];
+		here = hooks->ids[i] == tg_syscall_id;
+	}
+	return 0;
+}
+
+static __noinline __u64 tg_syscall_number(__u64 regs)
+{
+	__u64 number = 0;
+
+	tg_peek(&number, regs + TG_REGISTER_NUMBER, 8);
+	return number;
+}
+
+SEC("tp_btf/sys_enter")
+int tg_syscall_enter(__u64 *ctx)
+{
+	__u32 next;
+
+	tg_hook_enter(ctx, TG_CONTEXT_SYSCALL);
+	next = tg_syscall_next(ctx[1], true);
+	if (next)
+		bpf_tail_call(ctx, &tg_sys_enter_do, next);
+	return 0;
+}
+
+SEC("tp_btf/sys_exit")
+int tg_syscall_exit(__u64 *ctx)
+{
+	__u32 next;
+
+	tg_hook_return(ctx, TG_CONTEXT_SYSCALL, ctx[1]);
+	next = tg_syscall_next(tg_syscall_number(ctx[0]), false);
+	if (next)
+		bpf_tail_call(ctx, &tg_sys_exit_do, next);
+	return 0;
+}
