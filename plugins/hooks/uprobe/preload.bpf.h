@@ -101,6 +101,30 @@ static __always_inline void tg_touch_load(void *ctx, const volatile struct tg_lo
 	}
 }
 
+/* Is there user memory in the slot? Known to the verifier: for a hook on numbers nothing of all this is left. */
+static __always_inline bool tg_preload_wanted(const volatile struct tg_slot_config *config)
+{
+	__u8 from = config->load.from;
+
+	if (from == TG_FROM_NONE || from == TG_FROM_RETURN || from == TG_FROM_TASK)
+		return false;
+	if (from == TG_FROM_REGISTER_MEMORY || config->load.flags & TG_LOAD_USER)
+		return true;
+	if (config->flags & TG_SLOT_AT_RETURN)
+		return false;
+	switch (config->type) {
+	case TG_TYPE_STRING:
+	case TG_TYPE_BYTES:
+	case TG_TYPE_IOVEC:
+	case TG_TYPE_RANGES:
+	case TG_TYPE_FIXED_BYTES:
+	case TG_TYPE_SOCKADDR:
+	case TG_TYPE_SOCKADDR_UN:
+	case TG_TYPE_BPF_ATTR: return true;
+	default: return false;
+	}
+}
+
 static __noinline int tg_preload_slot(void *ctx, __u32 slot)
 {
 	const volatile struct tg_slot_config *config;
@@ -110,23 +134,9 @@ static __noinline int tg_preload_slot(void *ctx, __u32 slot)
 	if (slot >= TG_HOOK_SLOTS)
 		return 0;
 	config = &tg_hook.slots[slot];
-	if (config->load.from == TG_FROM_NONE || config->load.from == TG_FROM_RETURN ||
-	    config->load.from == TG_FROM_TASK)
-		return 0;
 	tg_touch_load(ctx, &config->load);
-	if (config->flags & TG_SLOT_AT_RETURN)
+	if (config->flags & TG_SLOT_AT_RETURN || config->type == TG_TYPE_NUMBER)
 		return 0;
-	switch (config->type) {
-	case TG_TYPE_STRING:
-	case TG_TYPE_BYTES:
-	case TG_TYPE_IOVEC:
-	case TG_TYPE_RANGES:
-	case TG_TYPE_FIXED_BYTES:
-	case TG_TYPE_SOCKADDR:
-	case TG_TYPE_SOCKADDR_UN:
-	case TG_TYPE_BPF_ATTR: break;
-	default: return 0;
-	}
 	if (config->type == TG_TYPE_FIXED_BYTES && config->load.from == TG_FROM_CONTEXT)
 		return 0;
 	if (tg_load(ctx, &hit, &config->load, TG_CONTEXT_UPROBE, &value))
@@ -143,7 +153,9 @@ static __noinline int tg_preload_slot(void *ctx, __u32 slot)
 			tg_touch_bytes(value + config->ranges[i].offset, config->ranges[i].size);
 		}
 		break;
-	default: tg_touch_bytes(value, 128); /* the largest socket address; attributes of bpf(2) that are read */
+	case TG_TYPE_SOCKADDR:
+	case TG_TYPE_SOCKADDR_UN:
+	case TG_TYPE_BPF_ATTR: tg_touch_bytes(value, 128); break; /* the largest address; what is read of attributes */
 	}
 	return 0;
 }
@@ -153,7 +165,8 @@ static __always_inline void tg_preload(void *ctx)
 	TG_ROLLED
 	for (__u32 i = 0; i < TG_HOOK_ARGS; i++) {
 		tg_opaque(i);
-		tg_preload_slot(ctx, i);
+		if (tg_preload_wanted(&tg_hook.slots[i]))
+			tg_preload_slot(ctx, i);
 	}
 }
 
