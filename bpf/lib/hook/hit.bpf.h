@@ -8,19 +8,22 @@
 #include "lib/hook/scratch.bpf.h"
 #include "lib/process_map.bpf.h"
 
+/* One bit per slot, shifted by its number. */
+#define TG_NOTE_LOADED (1UL << 0)  /* raw[] and the bit for failed are valid */
+#define TG_NOTE_FILLED (1UL << 8)  /* scratch->values[] is valid */
+#define TG_NOTE_FAILED (1UL << 16) /* the load failed */
+/* Once. */
+#define TG_NOTE_SOUGHT (1UL << 24) /* the process was looked up */
+
 struct tg_hit {
 	struct tg_hook_scratch *scratch; /* NULL: not claimed yet */
 	struct tg_process *process;	 /* NULL: not looked up yet, or not known */
-	__u64 loaded;			 /* bit n: raw[n] and failed bit n are valid */
-	__u64 filled;			 /* bit n: scratch->values[n] is valid */
-	__u64 failed;			 /* bit n: the load of slot n failed */
-	__u64 raw[TG_HOOK_SLOTS];
-	__u64 unknown; /* zero, but the verifier does not know; see tg_hit_note */
-	__u64 ret;
-	__u64 process_sought;
-	const struct tg_call *call; /* at return: what the entry kept; the registers are gone */
+	__u64 notes;			 /* TG_NOTE_* */
+	__u64 raw[TG_HOOK_SLOTS];	 /* at return: that of the return slot begins as the return value */
+	__u64 unknown;			 /* zero, but the verifier does not know; see tg_hit_note */
 	__u32 instance;
-	__u32 again; /* bit n: slot n has to be read again at return */
+	__u16 again;	/* bit n: slot n has to be read again at return */
+	bool returning; /* arguments were located at entry (scratch->call); the registers are gone */
 };
 
 /* Slots of the loop below have known numbers; the verifier follows each round. Rolled: the code stays small. */
@@ -47,25 +50,30 @@ static __always_inline __u64 tg_unknown_zero(void)
 }
 
 /*
- * Sets bits of `loaded`, `filled`, `failed`. As far as the verifier can tell, any of them may be set at any time: it
+ * Sets bits of the notes. As far as the verifier can tell, any of them may be set at any time: it
  * looks at both ways at each place, and the states are alike again behind it. If it knew, it would go through all that
  * follows once for each set of slots that the filters before can have read.
  */
-#define tg_hit_note(hit, bits, value) ((hit)->bits = ((hit)->bits | (value)) ^ (hit)->unknown)
+static __always_inline void tg_hit_note(struct tg_hit *hit, __u64 bits)
+{
+	hit->notes = (hit->notes | bits) ^ hit->unknown;
+}
 
 static __always_inline void tg_hit_begin(struct tg_hit *hit)
 {
 	hit->unknown = tg_unknown_zero();
-	hit->loaded = hit->unknown;
-	hit->filled = hit->unknown;
-	hit->failed = hit->unknown;
-	hit->process_sought = hit->unknown;
+	hit->notes = hit->unknown;
 }
 
 /* Is the slot's value a number, decided upon without a scratch? */
 static __always_inline bool tg_is_number(__u8 type)
 {
 	return type == TG_TYPE_NUMBER || type == TG_TYPE_SYSCALL || type == TG_TYPE_CAP_SET;
+}
+
+static __always_inline bool tg_hit_noted(const struct tg_hit *hit, __u64 bits)
+{
+	return tg_apart(hit->notes) & bits;
 }
 
 static __always_inline bool tg_hit_claim(struct tg_hit *hit)
@@ -89,8 +97,8 @@ static __always_inline __u32 tg_tgid(void)
 /* NULL: the process map does not know it. */
 static __always_inline struct tg_process *tg_hit_process(struct tg_hit *hit)
 {
-	if (!tg_apart(hit->process_sought)) {
-		tg_hit_note(hit, process_sought, 1);
+	if (!tg_hit_noted(hit, TG_NOTE_SOUGHT)) {
+		tg_hit_note(hit, TG_NOTE_SOUGHT);
 		hit->process = tg_process_find(tg_tgid());
 	}
 	return hit->process;
@@ -98,7 +106,7 @@ static __always_inline struct tg_process *tg_hit_process(struct tg_hit *hit)
 
 static __always_inline bool tg_hit_failed(const struct tg_hit *hit, __u32 slot)
 {
-	return tg_apart(hit->failed) & (1UL << slot);
+	return tg_hit_noted(hit, TG_NOTE_FAILED << slot);
 }
 
 #endif

@@ -98,7 +98,8 @@ static __always_inline void tg_hook_matched(void *ctx, struct tg_hit *hit, __u32
 {
 	struct tg_call_key key;
 	struct tg_cpu_state *cpu;
-	struct tg_call call = {};
+	struct tg_call *call;
+	__u64 id;
 
 	if (!tg_hit_claim(hit))
 		return;
@@ -109,14 +110,18 @@ static __always_inline void tg_hook_matched(void *ctx, struct tg_hit *hit, __u32
 	cpu = tg_cpu_state();
 	if (!cpu)
 		return;
-	call.id = tg_data_id(cpu);
-	call.instance = hit->instance;
-	call.selector = which;
-	tg_call_slots(ctx, hit, &call, kind);
+	id = tg_data_id(cpu);
+	call = &hit->scratch->call;
+	call->id = id;
+	call->instance = hit->instance;
+	call->selector = which;
+	call->reserved = 0;
+	call->ret = 0;
+	tg_call_slots(ctx, hit, call, kind);
+	tg_report(ctx, hit, which, id, TG_PHASE_ENTER, 0, kind);
+	call->again = hit->again;
 	tg_call_key(&key, ctx, kind);
-	tg_report(ctx, hit, which, call.id, TG_PHASE_ENTER, 0, kind);
-	call.again = hit->again;
-	bpf_map_update_elem(&tg_calls, &key, &call, BPF_ANY);
+	bpf_map_update_elem(&tg_calls, &key, call, BPF_ANY);
 }
 
 static __always_inline int tg_hook_enter(void *ctx, const enum tg_context kind)
@@ -138,19 +143,20 @@ static __always_inline int tg_hook_enter(void *ctx, const enum tg_context kind)
 /* Slots that are read now were located at entry. */
 static __always_inline void tg_hook_resume(struct tg_hit *hit, const struct tg_call *call)
 {
-	tg_hit_begin(hit);
-	hit->call = call;
+	hit->returning = true;
 	hit->instance = call->instance;
-	tg_hit_note(hit, loaded, (1U << TG_HOOK_ARGS) - 1);
+	tg_hit_note(hit, TG_NOTE_LOADED * ((1UL << TG_HOOK_ARGS) - 1));
 	for (__u32 i = 0; i < TG_HOOK_ARGS; i++)
 		hit->raw[i] = call->slots[i].raw;
+	hit->raw[TG_HOOK_RETURN_SLOT] = call->ret;
 }
 
-/* False: the call is not one that matched. */
-static __always_inline bool tg_call_take(struct tg_call *call, void *ctx, const enum tg_context kind)
+/* Moves the call that returns into the work space. False: it is not one that matched, or there is no work space. */
+static __always_inline bool tg_call_take(struct tg_hit *hit, void *ctx, const enum tg_context kind)
 {
 	struct tg_call_key key;
 	struct tg_call *found;
+	bool claimed;
 
 	tg_call_key(&key, ctx, kind);
 	if (kind == TG_CONTEXT_KPROBE || kind == TG_CONTEXT_UPROBE)
@@ -163,27 +169,30 @@ static __always_inline bool tg_call_take(struct tg_call *call, void *ctx, const 
 	}
 	if (!found)
 		return false;
-	*call = *found;
+	claimed = tg_hit_claim(hit);
+	if (claimed)
+		hit->scratch->call = *found;
 	bpf_map_delete_elem(&tg_calls, &key);
-	return true;
+	return claimed;
 }
 
 /* `ret`: what the function returned. */
 static __always_inline int tg_hook_return(void *ctx, const enum tg_context kind, __u64 ret)
 {
-	struct tg_hit hit = {.ret = ret};
-	struct tg_call call;
+	struct tg_hit hit = {};
+	struct tg_call *call;
 	bool matches;
 
 	if (!(tg_hook.flags & TG_HOOK_HAS_RETURN) || !tg_hook_instance(ctx, &hit, kind))
 		return 0;
-	if (!tg_call_take(&call, ctx, kind))
+	tg_hit_begin(&hit);
+	if (!tg_call_take(&hit, ctx, kind) || !hit.scratch)
 		return 0;
-	tg_hook_resume(&hit, &call);
-	matches = tg_select_return(ctx, &hit, call.selector, kind);
-	if (tg_hit_claim(&hit))
-		tg_report(ctx, &hit, call.selector, call.id, matches ? TG_PHASE_RETURN : TG_PHASE_CANCEL, call.again,
-			  kind);
+	call = &hit.scratch->call;
+	call->ret = ret;
+	tg_hook_resume(&hit, call);
+	matches = tg_select_return(ctx, &hit, call->selector, kind);
+	tg_report(ctx, &hit, call->selector, call->id, matches ? TG_PHASE_RETURN : TG_PHASE_CANCEL, call->again, kind);
 	tg_hit_release(&hit);
 	return 0;
 }

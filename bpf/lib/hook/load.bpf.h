@@ -185,7 +185,7 @@ static __always_inline long tg_start(void *ctx, struct tg_hit *hit, const volati
 
 	switch (load->from) {
 	case TG_FROM_ARG: return tg_argument(ctx, kind, load->index, value);
-	case TG_FROM_RETURN: *value = hit->ret; return 0;
+	case TG_FROM_RETURN: *value = hit->raw[TG_HOOK_RETURN_SLOT]; return 0;
 	case TG_FROM_CONTEXT: *value = tg_context_load(ctx, load->offset, width); return 0;
 	case TG_FROM_TASK: *value = bpf_get_current_task(); return 0;
 	case TG_FROM_CONSTANT: *value = load->constant; return 0;
@@ -259,14 +259,13 @@ static __noinline int tg_slot_load(void *ctx, struct tg_hit *hit, __u32 slot, co
 	if (config->type == TG_TYPE_SYSCALL && tg_syscall32())
 		value |= 1U << 31;
 	hit->raw[slot] = value;
-	tg_hit_note(hit, failed, ((__u64)error >> 63) << slot);
-	tg_hit_note(hit, loaded, 1UL << slot);
+	tg_hit_note(hit, (TG_NOTE_LOADED | TG_NOTE_FAILED * ((__u64)error >> 63)) << slot);
 	return 0;
 }
 
 static __always_inline void tg_hit_load(void *ctx, struct tg_hit *hit, __u32 slot, const enum tg_context kind)
 {
-	if (!(tg_apart(hit->loaded) & (1UL << slot)))
+	if (!tg_hit_noted(hit, TG_NOTE_LOADED << slot))
 		tg_slot_load(ctx, hit, slot, kind);
 }
 

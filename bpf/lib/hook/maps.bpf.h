@@ -9,6 +9,7 @@
  */
 
 #include "lib/base.bpf.h"
+#include "lib/hook/value.bpf.h"
 #include "shared/hook.h"
 
 const volatile struct tg_hook_config tg_hook = {};
@@ -96,18 +97,6 @@ struct {
 struct tg_call_key {
 	__u64 thread; /* as bpf_get_current_pid_tgid gives it */
 	__u64 frame;  /* of the call on the stack, or 0 */
-};
-
-struct tg_call {
-	__u64 id;
-	__u32 instance;
-	__u8 selector;
-	__u8 again; /* bit n: slot n is read when the function returns */
-	__u16 reserved;
-	struct {
-		__u64 raw;  /* what its load gave at entry */
-		__u64 size; /* from its size argument */
-	} slots[TG_HOOK_ARGS];
 };
 
 struct {

@@ -156,7 +156,7 @@ static __noinline int tg_cel_matches(void *ctx, struct tg_hit *hit, __u32 first,
 				if (arg >= TG_HOOK_SLOTS)
 					return false;
 				tg_hit_load(ctx, hit, arg, kind);
-				missing |= hit->failed & (1UL << arg);
+				missing |= tg_apart(hit->notes) & (TG_NOTE_FAILED << arg);
 				stack[top] = tg_apart(hit->raw[arg]);
 			}
 			top++;

@@ -31,12 +31,6 @@ static __always_inline void tg_read(struct tg_value *value, __u64 raw, const vol
 		TG_READ(DATA_LOC, data_loc);
 		TG_READ(RANGES, ranges);
 		TG_READ(FIXED_BYTES, fixed_bytes);
-		TG_READ(FILE, file);
-		TG_READ(PATH, path);
-		TG_READ(DENTRY, dentry);
-		TG_READ(FD, fd);
-		TG_READ(KIOCB, kiocb);
-		TG_READ(BINPRM, binprm);
 #ifdef TG_HAVE_NET
 		TG_READ(NET_DEVICE, net_device);
 		TG_READ(SOCK, sock);
@@ -83,10 +77,9 @@ static __always_inline __u64 tg_slot_size(void *ctx, const volatile struct tg_sl
 }
 
 /* The same at return. A function that fills a buffer says how far: no more than that is of interest. */
-static __always_inline __u64 tg_slot_size_at_return(const struct tg_hit *hit,
-						    const volatile struct tg_slot_config *config, __u64 kept)
+static __always_inline __u64 tg_slot_size_at_return(__s32 filled, const volatile struct tg_slot_config *config,
+						    __u64 kept)
 {
-	__s32 filled = hit->ret;
 
 	if (config->type != TG_TYPE_BYTES)
 		return kept;
@@ -121,8 +114,93 @@ static __always_inline __u64 tg_slot_address(void *ctx, struct tg_hook_scratch *
 	return raw;
 }
 
-/* The slot's value into the scratch, once. The scratch is claimed. */
-static __noinline int tg_slot_fill(void *ctx, struct tg_hit *hit, __u32 slot, const enum tg_context kind)
+/* From what the slot holds to the address of a struct path, or of a dentry; false: the value failed. */
+static __always_inline bool tg_path_of(struct tg_value *value, __u64 *raw, __u8 type, const bool typed)
+{
+	if (type == TG_TYPE_PATH || type == TG_TYPE_DENTRY)
+		return tg_value_object(value, *raw);
+	if (type == TG_TYPE_FD) {
+		*raw = tg_file_of_fd(*raw, typed);
+		if (!*raw) {
+			tg_value_fail(value, -EBADF);
+			return false;
+		}
+	} else if (type != TG_TYPE_FILE) {
+		__u64 at = type == TG_TYPE_KIOCB ? bpf_core_field_offset(struct kiocb, ki_filp)
+						 : bpf_core_field_offset(struct linux_binprm, file);
+
+		if (!tg_value_object(value, *raw))
+			return false;
+		*raw = tg_word(typed, *raw + at);
+	}
+	if (!tg_value_object(value, *raw))
+		return false;
+	*raw += bpf_core_field_offset(struct file, f_path);
+	return true;
+}
+
+static __always_inline void tg_read_path_or_dentry(struct tg_value *value, __u64 raw, struct tg_hook_scratch *scratch,
+						   bool mounts, const bool typed)
+{
+	struct path path = {};
+
+	if (mounts) {
+		struct path *at = tg_object(typed, struct path, raw);
+
+		if (typed) {
+			path.dentry = at->dentry;
+			path.mnt = at->mnt;
+		} else {
+			bpf_probe_read_kernel(&path, sizeof(path), at);
+		}
+	} else {
+		path.dentry = tg_object(typed, struct dentry, raw);
+	}
+	tg_fill_path(value, scratch, path, mounts, typed);
+}
+
+/*
+ * Types with a path, in functions of their own and with one reader for all: the stack is short, and until 6.13 (private
+ * stacks) it is one for all functions on the way.
+ */
+static __always_inline int tg_slot_fill_path(struct tg_hook_scratch *scratch, __u64 raw, __u32 slot, const bool typed)
+{
+	const volatile struct tg_slot_config *config;
+	struct tg_value *value;
+
+	if (slot >= TG_HOOK_SLOTS || !scratch)
+		return 0;
+	config = &tg_hook.slots[slot];
+	value = &scratch->values[slot];
+	if (tg_path_of(value, &raw, config->type, typed))
+		tg_read_path_or_dentry(value, raw, scratch, config->type != TG_TYPE_DENTRY, typed);
+	return 0;
+}
+
+static __noinline int tg_slot_fill_path_typed(struct tg_hook_scratch *scratch, __u64 raw, __u32 slot)
+{
+	return tg_slot_fill_path(scratch, raw, slot, true);
+}
+
+static __noinline int tg_slot_fill_path_read(struct tg_hook_scratch *scratch, __u64 raw, __u32 slot)
+{
+	return tg_slot_fill_path(scratch, raw, slot, false);
+}
+
+static __always_inline bool tg_has_path(__u8 type)
+{
+	switch (type) {
+	case TG_TYPE_FILE:
+	case TG_TYPE_PATH:
+	case TG_TYPE_DENTRY:
+	case TG_TYPE_FD:
+	case TG_TYPE_KIOCB:
+	case TG_TYPE_BINPRM: return true;
+	default: return false;
+	}
+}
+
+static __noinline int tg_slot_fill_other(void *ctx, struct tg_hit *hit, __u32 slot, const enum tg_context kind)
 {
 	const volatile struct tg_slot_config *config;
 	struct tg_hook_scratch *scratch = hit->scratch;
@@ -133,30 +211,38 @@ static __noinline int tg_slot_fill(void *ctx, struct tg_hit *hit, __u32 slot, co
 		return 0;
 	config = &tg_hook.slots[slot];
 	value = &scratch->values[slot];
-	tg_hit_load(ctx, hit, slot, kind);
-	if (tg_hit_failed(hit, slot)) {
-		tg_value_fail(value, -EFAULT);
-	} else {
-		raw = tg_apart(hit->raw[slot]);
-		if (hit->call)
-			size = tg_slot_size_at_return(hit, config,
-						      slot < TG_HOOK_ARGS ? hit->call->slots[slot].size : 0);
-		else
-			size = tg_slot_size(ctx, config, kind);
-		raw = tg_slot_address(ctx, scratch, config, raw, &size);
-		value->full_size = tg_clamp_size(size);
-		tg_read(value, raw, config, scratch);
-	}
-	if (value->status)
-		tg_count_loss(tg_cpu_state(), TG_LOSS_UNREADABLE);
-	tg_hit_note(hit, filled, 1UL << slot);
+	raw = tg_apart(hit->raw[slot]);
+	if (hit->returning)
+		size = tg_slot_size_at_return(scratch->call.ret, config,
+					      slot < TG_HOOK_ARGS ? scratch->call.slots[slot].size : 0);
+	else
+		size = tg_slot_size(ctx, config, kind);
+	raw = tg_slot_address(ctx, scratch, config, raw, &size);
+	value->full_size = tg_clamp_size(size);
+	tg_read(value, raw, config, scratch);
 	return 0;
 }
 
+/* The slot's value into the scratch, once. The scratch is claimed. */
 static __always_inline void tg_hit_fill(void *ctx, struct tg_hit *hit, __u32 slot, const enum tg_context kind)
 {
-	if (!(tg_apart(hit->filled) & (1UL << slot)))
-		tg_slot_fill(ctx, hit, slot, kind);
+	struct tg_value *value;
+
+	if (slot >= TG_HOOK_SLOTS || !hit->scratch || tg_hit_noted(hit, TG_NOTE_FILLED << slot))
+		return;
+	value = &hit->scratch->values[slot];
+	tg_hit_load(ctx, hit, slot, kind);
+	if (tg_hit_failed(hit, slot))
+		tg_value_fail(value, -EFAULT);
+	else if (!tg_has_path(tg_hook.slots[slot].type))
+		tg_slot_fill_other(ctx, hit, slot, kind);
+	else if (TG_HAS_RDONLY_CAST)
+		tg_slot_fill_path_typed(hit->scratch, tg_apart(hit->raw[slot]), slot);
+	else
+		tg_slot_fill_path_read(hit->scratch, tg_apart(hit->raw[slot]), slot);
+	if (value->status)
+		tg_count_loss(tg_cpu_state(), TG_LOSS_UNREADABLE);
+	tg_hit_note(hit, TG_NOTE_FILLED << slot);
 }
 
 #endif

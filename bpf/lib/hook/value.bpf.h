@@ -31,15 +31,30 @@ struct tg_value {
 	char bytes[TG_VALUE_BYTES] __attribute__((aligned(8)));
 };
 
+/* What a call that matched leaves for its return (tg_calls). */
+struct tg_call {
+	__u64 id;
+	__u64 ret; /* filled in at return */
+	__u32 instance;
+	__u8 selector;
+	__u8 again; /* bit n: slot n is read when the function returns */
+	__u16 reserved;
+	struct {
+		__u64 raw;  /* what its load gave at entry */
+		__u64 size; /* from its size argument */
+	} slots[TG_HOOK_ARGS];
+};
+
 /* Work space of one hit; claimed by whoever needs it first, see scratch.bpf.h. A per-CPU element may have 32 KiB. */
 struct tg_hook_scratch {
 	struct tg_hook_record record; /* in front: the values are moved together behind it when they are sent */
 	struct tg_value values[TG_HOOK_SLOTS];
 	char work[4096 + 256]; /* for readers: a name behind the last position needs no second bound check */
 	__u64 work_pos;
-	__u64 record_size; /* so far */
-	__u64 context;	   /* address of the program's context; text of tracepoint records is found from there */
-	__u64 owner;	   /* 0: free */
+	struct tg_call call; /* not on the stack: it is short */
+	__u64 record_size;   /* so far */
+	__u64 context;	     /* address of the program's context; text of tracepoint records is found from there */
+	__u64 owner;	     /* 0: free */
 };
 
 _Static_assert(sizeof(struct tg_hook_scratch) <= 32768, "a per-CPU element has at most 32 KiB");
