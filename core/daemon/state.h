@@ -92,10 +92,10 @@ Result<void> load_plugins(State& state);
 Result<void> run_replay(State& state);
 Result<void> start_export(State& state);
 Result<void> start_plugins(State& state);
-Result<void> start_api(State& state);
 Result<void> scan_processes(State& state);
 Result<void> start_reader(State& state);
 Result<void> load_policies(State& state);
+Result<void> start_api(State& state);  // who is answered finds the policies in force
 Result<void> run(State& state);
 
 // Stops what runs, in reverse, and logs the balance.

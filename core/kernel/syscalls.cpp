@@ -55,6 +55,13 @@ struct Prefix {
 // The functions of arm32 calls bear the prefix of arm64: it stands for the native ones.
 constexpr Prefix prefixes[] = {{"__x64_sys_", "x64"}, {"__ia32_sys_", "i386"}, {"__arm64_sys_", "arm64"}};
 
+// 64-bit system calls whose function in the kernel is named otherwise than the call.
+struct Alias {
+  std::string_view function, call;
+};
+constexpr Alias aliases[] = {{"umount", "umount2"}, {"newstat", "stat"},   {"newfstat", "fstat"},
+                             {"newlstat", "lstat"}, {"newuname", "uname"}, {"sendfile64", "sendfile"}};
+
 }  // namespace
 
 std::string_view native_abi() {
@@ -101,7 +108,13 @@ bool syscall_parameters(std::string_view name, std::vector<SyscallParameter>& re
 }
 
 std::string Syscall::function() const {
-  return (abi == "x64" ? "__x64_sys_" : abi == "i386" ? "__ia32_sys_" : "__arm64_sys_") + name;
+  std::string_view own = name;
+  for (const Alias& alias : aliases) {
+    if (abi != "i386" && alias.call == name) {
+      own = alias.function;
+    }
+  }
+  return std::string(abi == "x64" ? "__x64_sys_" : abi == "i386" ? "__ia32_sys_" : "__arm64_sys_").append(own);
 }
 
 std::uint32_t Syscall::id() const {
@@ -137,7 +150,15 @@ Result<Syscall> parse_syscall(std::string_view text) {
   if (call.abi.empty()) {
     call.abi = native_abi();
   }
-  const auto number = syscall_number(call.abi, name);
+  auto number = syscall_number(call.abi, name);
+  if (!number) {
+    for (const Alias& alias : aliases) {
+      if (call.abi != "i386" && alias.function == name) {
+        name = alias.call;
+        number = syscall_number(call.abi, name);
+      }
+    }
+  }
   if (!number) {
     std::vector<std::string_view> known;
     for (const NumberedName& one : table(call.abi)) {

@@ -5,6 +5,18 @@
 
 using namespace tetragon::kernel;
 
+TEST_CASE("a function named otherwise than its call is found by both names") {
+  for (const char* text : {"sys_umount", "sys_umount2", "__x64_sys_umount"}) {
+    CAPTURE(text);
+    const auto call = parse_syscall(std::string("x64/") + (text[0] == '_' ? text + 6 : text));
+    REQUIRE(call.ok());
+    CHECK(call->number == 166);
+    CHECK(call->function() == "__x64_sys_umount");
+  }
+  CHECK(parse_syscall("x64/sys_stat")->function() == "__x64_sys_newstat");
+  CHECK(parse_syscall("i386/sys_umount2")->function() == "__ia32_sys_umount2");
+}
+
 TEST_CASE("system calls: names and numbers agree in every table") {
   for (const char* abi : {"x64", "i386", "arm64"}) {
     const auto all = all_syscalls(abi);
