@@ -9,7 +9,7 @@
 #define TG_BYTES_MAX   4096
 #define TG_IOVEC_COUNT 8
 
-/* Until 6.3 (747b1f65d39a) the member had no underscores. */
+/* Until 6.3 the member had no underscores. */
 struct iov_iter___iov {
 	const struct iovec *iov;
 } __attribute__((preserve_access_index));
@@ -32,11 +32,12 @@ TG_READER tg_read_string(struct tg_value *value, __u64 raw, const volatile struc
 		size = bpf_probe_read_kernel_str(value->bytes, limit + 2, (const void *)raw);
 	else
 		size = bpf_probe_read_user_str(value->bytes, limit + 2, (const void *)raw);
-	if (size <= 0) {
-		tg_value_fail(value, raw && size ? size : -EFAULT);
+	if (size < 0) {
+		tg_value_fail(value, size);
 		return;
 	}
-	tg_value_done(value, size - 1);
+	/* On older kernels (seen: 6.1) an empty string of user space counts 0 bytes, not its NUL. */
+	tg_value_done(value, size ? size - 1 : 0);
 	if (value->size > limit) {
 		value->size = limit;
 		value->flags = TG_ARG_TRUNCATED;
