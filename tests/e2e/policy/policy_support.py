@@ -1,0 +1,76 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the cases of policies share: policies as text, processes that do one thing, and the events that come of it."""
+
+import ctypes
+import os
+import tempfile
+from pathlib import Path
+
+LIBC = ctypes.CDLL(None, use_errno=True)
+CLONE_NEWUTS, CLONE_NEWNET, CLONE_NEWPID = 0x4000000, 0x40000000, 0x20000000
+# The calls that C libraries do not pass on unchanged.
+NUMBERS = {"x86_64": {"openat": 257, "read": 0, "write": 1, "writev": 20, "prctl": 157, "lseek": 8, "getpgid": 121,
+                      "getsid": 124, "getpriority": 140},
+           "aarch64": {"openat": 56, "read": 63, "write": 64, "writev": 66, "prctl": 167, "lseek": 62, "getpgid": 155,
+                       "getsid": 156, "getpriority": 141}}[os.uname().machine]
+
+
+def policy(name: str, spec: str) -> str:
+    """A policy; the spec is indented as it stands in a file, below 'spec:'."""
+    return f"apiVersion: cilium.io/v1alpha1\nkind: TracingPolicy\nmetadata:\n  name: {name}\nspec:\n{spec.strip(chr(10))}\n"
+
+
+def folder_of(policies: list[str]) -> str:
+    path = Path(tempfile.mkdtemp(prefix="tetragon-policy-"))
+    for number, text in enumerate(policies):
+        (path / f"{number:02}.yaml").write_text(text)
+    return str(path)
+
+
+def syscall(name: str, *arguments) -> int:
+    plain = (ctypes.c_long(one) if isinstance(one, int) else one for one in arguments)
+    return LIBC.syscall(ctypes.c_long(NUMBERS[name]), *plain)
+
+
+def child(action) -> int:
+    """Runs the action in a process of its own; its pid, when it has ended."""
+    pid = os.fork()
+    if pid == 0:
+        try:
+            action()
+        except OSError:
+            pass  # many triggers are refused, which is no less a trigger
+        finally:
+            os._exit(0)
+    os.waitpid(pid, 0)
+    return pid
+
+
+def is_hit(event: dict, name: str, pid: int, kind: str = "process_kprobe") -> bool:
+    inner = event.get(kind, {})
+    return inner.get("policy_name") == name and inner["process"].get("pid") == pid
+
+
+def hits(daemon, name: str, pid: int, kind: str = "process_kprobe") -> list[dict]:
+    """All there are, once the end of the process is known: nothing of it comes after."""
+    daemon.events.wait_exit(pid)
+    return [event[kind] for event in daemon.events.find(lambda e: is_hit(e, name, pid, kind))]
+
+
+def hit(daemon, name: str, pid: int, predicate=lambda inner: True, kind: str = "process_kprobe") -> dict:
+    """The first one that the predicate accepts."""
+    return daemon.events.wait_for(lambda e: is_hit(e, name, pid, kind) and predicate(e[kind]),
+                                  what=f"event of policy {name}, pid {pid}")[kind]
+
+
+def value(argument: dict):
+    """What an argument says, without the name of its type: numbers of 64 bits are text in JSON."""
+    rest = {key: one for key, one in argument.items() if key not in ("label", "resolve")}
+    assert len(rest) == 1, argument
+    return next(iter(rest.values()))
+
+
+def states(daemon) -> dict[str, dict]:
+    import json
+    listed = json.loads(daemon.tetra("tracingpolicy", "list", "-o", "json").stdout)
+    return {one["name"]: one for one in listed.get("policies", [])}
