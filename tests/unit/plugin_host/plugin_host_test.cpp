@@ -25,7 +25,13 @@ struct Descriptor {
   tetragon_record_kind first{sizeof(first), 1, 0, 32, {"first", 5}, decode};
   tetragon_record_kind second{sizeof(second), 2, 0, 32, {"second", 6}, decode};
   const tetragon_record_kind* kinds[2] = {&first, &second};
-  tetragon_hook_type hook{sizeof(hook), 2, 0, 0, {nullptr, 0}, kinds, nullptr, nullptr, nullptr};
+  tetragon_hook_type hook = [this] {
+    tetragon_hook_type type{};
+    type.struct_size = sizeof(type);
+    type.record_kind_count = 2;
+    type.record_kinds = kinds;
+    return type;
+  }();
   tetragon_plugin plugin{sizeof(plugin),
                          TETRAGON_ABI_MINOR,
                          0,
@@ -115,6 +121,77 @@ TEST_CASE_FIXTURE(Descriptor, "descriptors: record kinds") {
   hook.record_kind_count = 1;
   hook.record_kinds = nullptr;
   CHECK(contains(problem(), "has no list"));
+}
+
+TEST_CASE_FIXTURE(Descriptor, "descriptors: hooks of policies") {
+  hook.hook_add = [](void*, tetragon_hook*, const tetragon_hook_request*, void**) -> tetragon_rc { return 0; };
+  CHECK(contains(problem(), "hook_add and hook_remove go together"));
+  hook.hook_remove = [](void*, tetragon_hook*, void*) {};
+  CHECK(problem() == "");
+  hook.more_sections = {nullptr, 4};
+  CHECK(contains(problem(), "more_sections has no valid text"));
+}
+
+TEST_CASE_FIXTURE(Descriptor, "descriptors: fields that the writer did not know are not read") {
+  hook.struct_size = offsetof(tetragon_hook_type, refresh);  // of 1.0
+  hook.hook_add = [](void*, tetragon_hook*, const tetragon_hook_request*, void**) -> tetragon_rc { return 0; };
+  hook.more_sections = {nullptr, 4};
+  hook.operator_count = 9;
+  plugin.abi_minor = 0;
+  CHECK(problem() == "");
+  hook.struct_size -= 1;
+  CHECK(contains(problem(), "hook has struct_size 63, ABI 1.0 has 64"));
+}
+
+TEST_CASE_FIXTURE(Descriptor, "descriptors: argument types and their members") {
+  tetragon_arg_type type{};
+  type.struct_size = sizeof(type);
+  type.name = {"inode", 5};
+  const tetragon_arg_type* types[] = {&type};
+  hook.arg_type_count = 1;
+  hook.arg_types = types;
+  CHECK(contains(problem(), "arg_types[0] has no decode"));
+  type.decode = [](tetragon_bytes, tetragon_arg*) -> tetragon_rc { return 0; };
+  CHECK(problem() == "");
+  type.member_count = 1;
+  CHECK(contains(problem(), "arg_types[0] claims 1 members"));
+  tetragon_arg_member member{sizeof(member), 0, {"i_ino", 5}};
+  const tetragon_arg_member* members[] = {&member, nullptr};
+  type.members = members;
+  CHECK(problem() == "");
+  member.path = {"", 0};
+  CHECK(contains(problem(), "arg_types[0].members[0].path is empty"));
+  member.path = {"i_ino", 5};
+  member.struct_size = 8;
+  CHECK(contains(problem(), "arg_types[0].members[0] has struct_size 8"));
+  member.struct_size = sizeof(member);
+  type.member_count = 2;
+  CHECK(contains(problem(), "arg_types[0].members[1] is NULL"));
+  type.member_count = 9;
+  CHECK(contains(problem(), "claims 9 members, at most 8"));
+  type.struct_size = offsetof(tetragon_arg_type, member_count);  // of 1.0: has no members
+  CHECK(problem() == "");
+}
+
+TEST_CASE_FIXTURE(Descriptor, "descriptors: operators") {
+  tetragon_operator one{};
+  one.struct_size = sizeof(one);
+  one.name = {"OneOf", 5};
+  one.lower = {"Equal", 5};
+  const tetragon_operator* operators[] = {&one};
+  hook.operator_count = 1;
+  CHECK(contains(problem(), "operators claims 1 elements and has no list"));
+  hook.operators = operators;
+  CHECK(contains(problem(), "operators[0] has no parse_value"));
+  one.parse_value = [](tetragon_str, void*, void (*)(void*, tetragon_str)) -> tetragon_rc { return 0; };
+  CHECK(problem() == "");
+  one.lower = {"", 0};
+  CHECK(contains(problem(), "operators[0].lower is empty"));
+  one.lower = {"Equal", 5};
+  one.name = {"", 0};
+  CHECK(contains(problem(), "operators[0].name is empty"));
+  one.struct_size = 4;
+  CHECK(contains(problem(), "operators[0] has struct_size 4"));
 }
 
 TEST_CASE("counters: the same name is the same counter, and its metric is well-formed") {

@@ -8,5 +8,8 @@
       sizeof(tetragon_bpf_elf), sizeof(tetragon_hook_type), sizeof(tetragon_action_call),                          \
       sizeof(tetragon_action_type), sizeof(tetragon_sink_type), sizeof(tetragon_host), sizeof(tetragon_plugin),    \
       offsetof(tetragon_process_exec, namespaces), offsetof(tetragon_plugin, sink),                                \
-      offsetof(tetragon_host, last_error)
+      offsetof(tetragon_host, last_error), sizeof(tetragon_hook_value), sizeof(tetragon_hook_event),               \
+      sizeof(tetragon_loader_event), sizeof(tetragon_arg_member), sizeof(tetragon_operator),                       \
+      sizeof(tetragon_hook_target), sizeof(tetragon_hook_attribute), sizeof(tetragon_hook_request),                \
+      sizeof(tetragon_attach_opts), offsetof(tetragon_hook_type, operators), offsetof(tetragon_host, bpf_close)
 #endif

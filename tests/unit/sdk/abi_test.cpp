@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Freezes the layout of ABI 1.0: fields may be appended, and then a line here grows; nothing else may change.
+// Freezes the layout of released minors: fields may be appended, and then a line here grows; nothing else may change.
 #include <doctest/doctest.h>
 #include <tetragon/abi.h>
 
@@ -30,4 +30,47 @@ TEST_CASE("layout of ABI 1.0 on 64-bit machines") {
   CHECK(sizeof(tg_record) == 32);
   CHECK(offsetof(tg_record, time_ns) == 24);
   CHECK(sizeof(tg_process_key) == sizeof(tetragon_process_key));
+}
+
+TEST_CASE("layout of ABI 1.1 on 64-bit machines: appended to 1.0") {
+  CHECK(TETRAGON_ABI_MINOR == 1);
+  CHECK(offsetof(tetragon_event_out, event) == 48);
+  CHECK(offsetof(tetragon_event_out, hook) == 56);
+  CHECK(offsetof(tetragon_event_out, loader) == 64);
+  CHECK(offsetof(tetragon_hook_type, refresh) == 64);
+  CHECK(offsetof(tetragon_hook_type, hook_add) == 72);
+  CHECK(offsetof(tetragon_hook_type, hook_remove) == 80);
+  CHECK(offsetof(tetragon_hook_type, more_sections) == 88);
+  CHECK(offsetof(tetragon_hook_type, operator_count) == 104);
+  CHECK(offsetof(tetragon_hook_type, operators) == 112);
+  CHECK(offsetof(tetragon_arg_type, decode) == 40);
+  CHECK(offsetof(tetragon_arg_type, member_count) == 48);
+  CHECK(offsetof(tetragon_arg_type, compare) == 52);
+  CHECK(offsetof(tetragon_arg_type, members) == 56);
+  CHECK(offsetof(tetragon_arg_member, path) == 8);
+  CHECK(offsetof(tetragon_operator, lower) == 24);
+  CHECK(offsetof(tetragon_operator, parse_value) == 40);
+  CHECK(offsetof(tetragon_hook_target, syscall) == 56);
+  CHECK(offsetof(tetragon_hook_attribute, value) == 24);
+  CHECK(offsetof(tetragon_hook_request, backend) == 40);
+  CHECK(offsetof(tetragon_hook_request, targets) == 64);
+  CHECK(offsetof(tetragon_hook_request, attributes) == 72);
+  CHECK(offsetof(tetragon_hook_value, bytes) == 16);
+  CHECK(offsetof(tetragon_hook_event, hook) == 32);
+  CHECK(offsetof(tetragon_hook_event, call) == 48);
+  CHECK(offsetof(tetragon_hook_event, values) == 56);
+  CHECK(offsetof(tetragon_loader_event, build_id) == 48);
+  CHECK(offsetof(tetragon_attach_opts, cookie) == 56);
+  CHECK(offsetof(tetragon_attach_opts, cookies) == 96);
+  CHECK(offsetof(tetragon_host, feature) == 160);
+  CHECK(offsetof(tetragon_host, hook_open) == 168);
+  CHECK(offsetof(tetragon_host, bpf_set_attach_target) == 184);
+  CHECK(offsetof(tetragon_host, bpf_close) == 216);
+}
+
+TEST_CASE("words of ABI 1.1 keep their numbers") {
+  CHECK(TETRAGON_COMPARE_TEXT == 3);
+  CHECK(TETRAGON_HOOK_NO_MULTI == 8);
+  CHECK(TETRAGON_ATTACH_TRACING == 5);
+  CHECK(TETRAGON_ATTACH_URETPROBE_MULTI == 11);
 }

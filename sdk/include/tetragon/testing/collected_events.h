@@ -53,6 +53,23 @@ struct CollectedData {
   std::string piece;
 };
 
+struct CollectedValue {
+  std::uint8_t slot = 0, flags = 0;
+  std::int32_t status = 0;
+  std::uint32_t full_size = 0;
+  std::string bytes;
+};
+
+struct CollectedHook {
+  tetragon_hook_event fields{};  // its pointer `values` is not kept
+  std::vector<CollectedValue> values;
+};
+
+struct CollectedLoader {
+  tetragon_loader_event fields{};  // its views are not kept
+  std::string path, build_id;
+};
+
 class CollectedEvents {
  public:
   CollectedEvents() {
@@ -63,13 +80,15 @@ class CollectedEvents {
     out_.process_exit = [](void* ctx, const tetragon_process_exit* e) { self(ctx).exits.push_back(*e); };
     out_.data = [](void* ctx, const tetragon_data* d) { self(ctx).data.push_back({d->id, copy(d->piece)}); };
     out_.event = [](void* ctx, const tetragon_event* e) { self(ctx).add(*e); };
+    out_.hook = [](void* ctx, const tetragon_hook_event* e) { self(ctx).add(*e); };
+    out_.loader = [](void* ctx, const tetragon_loader_event* e) { self(ctx).add(*e); };
   }
   CollectedEvents(const CollectedEvents&) = delete;
   CollectedEvents& operator=(const CollectedEvents&) = delete;
 
   const tetragon_event_out* out() const noexcept { return &out_; }
   std::size_t size() const noexcept {
-    return execs.size() + clones.size() + exits.size() + data.size() + events.size();
+    return execs.size() + clones.size() + exits.size() + data.size() + events.size() + hooks.size() + loaders.size();
   }
   void clear() {
     execs.clear();
@@ -77,6 +96,8 @@ class CollectedEvents {
     exits.clear();
     data.clear();
     events.clear();
+    hooks.clear();
+    loaders.clear();
   }
 
   std::vector<CollectedExec> execs;
@@ -84,6 +105,8 @@ class CollectedEvents {
   std::vector<tetragon_process_exit> exits;
   std::vector<CollectedData> data;
   std::vector<CollectedEvent> events;
+  std::vector<CollectedHook> hooks;
+  std::vector<CollectedLoader> loaders;
 
  private:
   static CollectedEvents& self(void* ctx) { return *static_cast<CollectedEvents*>(ctx); }
@@ -120,6 +143,22 @@ class CollectedEvents {
       copied.args.push_back(std::move(one));
     }
     events.push_back(std::move(copied));
+  }
+
+  void add(const tetragon_hook_event& event) {
+    CollectedHook hook{event, {}};
+    for (std::uint32_t n = 0; n < event.value_count; ++n) {
+      const tetragon_hook_value& one = *event.values[n];
+      hook.values.push_back({one.slot, one.flags, one.status, one.full_size, copy(one.bytes)});
+    }
+    hook.fields.values = nullptr;
+    hooks.push_back(std::move(hook));
+  }
+
+  void add(const tetragon_loader_event& event) {
+    loaders.push_back({event, copy(event.path), copy(event.build_id)});
+    loaders.back().fields.path = {};
+    loaders.back().fields.build_id = {};
   }
 
   tetragon_event_out out_{};

@@ -28,6 +28,16 @@
 
 namespace tetragon::testing {
 
+// What bpf_attach_to was asked for.
+struct FakeAttachment {
+  std::string program;
+  std::uint32_t kind = 0;  // TETRAGON_ATTACH_*
+  std::string target, path;
+  std::uint64_t offset = 0, ref_ctr_offset = 0, cookie = 0;
+  std::vector<std::string> targets;
+  std::vector<std::uint64_t> offsets, ref_ctr_offsets, cookies;
+};
+
 struct FakeBpf {
   std::string name;
   std::string elf;
@@ -36,6 +46,10 @@ struct FakeBpf {
   std::map<std::string, bool> autoload;
   std::map<std::string, std::map<std::string, std::string>> maps;  // map -> key bytes -> value bytes
   std::vector<std::string> attached;
+  std::vector<FakeAttachment> attachments;                               // of bpf_attach_to; `attached` has them too
+  std::map<std::string, std::string> attach_targets;                     // program -> function
+  std::map<std::string, std::map<std::uint32_t, std::string>> programs;  // program array -> index -> "object/program"
+  std::uintptr_t hook = 0;                                               // opened for this FakeHook; 0: for none
   bool loaded = false;
   bool closed = false;
 
@@ -61,6 +75,63 @@ struct FakeRecord {
   std::string body;
 };
 
+// A hook of a policy, in order of PluginRunner::hook_add.
+struct FakeHook {
+  std::map<std::string, std::string> said;
+  void* state = nullptr;
+  bool attached = false;
+};
+
+// A request for hook_add; raw() is valid until the next change.
+struct FakeRequest {
+  struct Target {
+    std::string name, path;
+    std::uint64_t offset = 0, ref_ctr_offset = 0;
+    std::uint32_t syscall = UINT32_MAX;
+  };
+
+  std::string section;
+  std::vector<Target> targets;
+  std::uint32_t flags = 0;  // TETRAGON_HOOK_*
+  std::string policy = "test", backend;
+  std::map<std::string, std::string> attributes;
+
+  const tetragon_hook_request& raw() {
+    raw_targets_.clear();
+    raw_attributes_.clear();
+    target_list_.clear();
+    attribute_list_.clear();
+    for (const Target& one : targets) {
+      const auto instance = static_cast<std::uint32_t>(raw_targets_.size());
+      raw_targets_.push_back({sizeof(tetragon_hook_target), instance, sdk::str(one.name), sdk::str(one.path),
+                              one.offset, one.ref_ctr_offset, one.syscall, 0});
+    }
+    for (const auto& [key, value] : attributes) {
+      raw_attributes_.push_back({sizeof(tetragon_hook_attribute), 0, sdk::str(key), sdk::str(value)});
+    }
+    for (const auto& one : raw_targets_) target_list_.push_back(&one);
+    for (const auto& one : raw_attributes_) attribute_list_.push_back(&one);
+    raw_ = {};
+    raw_.struct_size = sizeof(raw_);
+    raw_.flags = flags;
+    raw_.policy = sdk::str(policy);
+    raw_.section = sdk::str(section);
+    raw_.backend = sdk::str(backend);
+    raw_.target_count = static_cast<std::uint32_t>(target_list_.size());
+    raw_.attribute_count = static_cast<std::uint32_t>(attribute_list_.size());
+    raw_.targets = target_list_.data();
+    raw_.attributes = attribute_list_.data();
+    return raw_;
+  }
+
+ private:
+  tetragon_hook_request raw_{};
+  std::vector<tetragon_hook_target> raw_targets_;
+  std::vector<tetragon_hook_attribute> raw_attributes_;
+  std::vector<const tetragon_hook_target*> target_list_;
+  std::vector<const tetragon_hook_attribute*> attribute_list_;
+};
+
 class FakeHost {
  public:
   FakeHost() {
@@ -69,6 +140,7 @@ class FakeHost {
     host_.ctx = this;
     fill_services();
     fill_bpf();
+    fill_hooks();
   }
   FakeHost(const FakeHost&) = delete;
   FakeHost& operator=(const FakeHost&) = delete;
@@ -90,7 +162,8 @@ class FakeHost {
   }
 
   std::map<std::string, std::string> config;
-  std::map<std::string, std::uint32_t> tracepoints;  // name -> number of arguments
+  std::map<std::string, std::uint32_t> tracepoints;     // name -> number of arguments
+  std::map<std::string, std::string> missing_features;  // name -> why the kernel does not have it; others it has
   std::uint64_t now_ns = 1'000'000'000;
   // What an iterator program would do to the maps.
   std::function<void(FakeBpf&, std::string_view program)> on_iterate;
@@ -99,7 +172,8 @@ class FakeHost {
   std::vector<FakeLogLine> log;
   std::map<std::string, std::uint64_t> counters;
   std::vector<FakeRecord> emitted;
-  std::deque<FakeBpf> bpf;         // in order of bpf_open
+  std::deque<FakeBpf> bpf;         // in order of bpf_open and hook_open
+  std::deque<FakeHook> hooks;      // in order of PluginRunner::hook_add
   std::vector<std::string> calls;  // "bpf_open process", "bpf_attach on_exec", ...
   std::string error;               // text of the last set_error, or of the last failed host function
 
@@ -115,6 +189,16 @@ class FakeHost {
   static std::string copy(tetragon_str text) { return std::string(sdk::view(text)); }
   static std::string copy(tetragon_bytes raw) {
     return raw.data == nullptr ? std::string() : std::string(static_cast<const char*>(raw.data), raw.size);
+  }
+  friend class PluginRunner;
+  void close_objects(std::uintptr_t hook) {
+    std::lock_guard lock(mutex_);
+    for (auto one = bpf.rbegin(); one != bpf.rend(); ++one) {
+      if (one->hook == hook && !one->closed) {
+        calls.push_back("close " + one->name);
+        one->closed = true;
+      }
+    }
   }
   FakeBpf& object(tetragon_bpf* handle) { return bpf[reinterpret_cast<std::uintptr_t>(handle) - 1]; }
 
@@ -308,6 +392,90 @@ class FakeHost {
     };
   }
 
+  void fill_hooks() {
+    host_.feature = [](void* ctx, tetragon_str name) -> tetragon_rc {
+      auto& host = self(ctx);
+      std::lock_guard lock(host.mutex_);
+      if (auto rc = host.enter("feature", copy(name)); rc < 0) {
+        return rc;
+      }
+      auto found = host.missing_features.find(copy(name));
+      if (found == host.missing_features.end()) {
+        return TETRAGON_OK;
+      }
+      return host.refuse(TETRAGON_E_UNSUPPORTED, found->second);
+    };
+    host_.hook_open = [](void* ctx, tetragon_hook* hook, tetragon_str name, tetragon_bytes elf,
+                         tetragon_bpf** ret) -> tetragon_rc {
+      auto& host = self(ctx);
+      std::lock_guard lock(host.mutex_);
+      if (auto rc = host.enter("hook_open", copy(name)); rc < 0) {
+        return rc;
+      }
+      host.bpf.emplace_back();
+      host.bpf.back().name = copy(name);
+      host.bpf.back().elf = copy(elf);
+      host.bpf.back().hook = reinterpret_cast<std::uintptr_t>(hook);
+      *ret = reinterpret_cast<tetragon_bpf*>(static_cast<std::uintptr_t>(host.bpf.size()));
+      return TETRAGON_OK;
+    };
+    host_.hook_say = [](void* ctx, tetragon_hook* hook, tetragon_str key, tetragon_str value) -> tetragon_rc {
+      auto& host = self(ctx);
+      std::lock_guard lock(host.mutex_);
+      if (auto rc = host.enter("hook_say", copy(key)); rc < 0) {
+        return rc;
+      }
+      host.hooks[reinterpret_cast<std::uintptr_t>(hook) - 1].said[copy(key)] = copy(value);
+      return TETRAGON_OK;
+    };
+    host_.bpf_set_attach_target = [](void* ctx, tetragon_bpf* handle, tetragon_str program,
+                                     tetragon_str function) -> tetragon_rc {
+      return self(ctx).setting(handle, "bpf_set_attach_target", program,
+                               [&](FakeBpf& o) { o.attach_targets[copy(program)] = copy(function); });
+    };
+    host_.bpf_attach_to = [](void* ctx, tetragon_bpf* handle, tetragon_str program,
+                             const tetragon_attach_opts* opts) -> tetragon_rc {
+      return self(ctx).using_it(handle, "bpf_attach_to", program, [&](FakeBpf& o) {
+        FakeAttachment one{copy(program),
+                           opts->kind,
+                           copy(opts->target),
+                           copy(opts->path),
+                           opts->offset,
+                           opts->ref_ctr_offset,
+                           opts->cookie,
+                           {},
+                           {},
+                           {},
+                           {}};
+        for (std::uint32_t n = 0; n < opts->count; ++n) {
+          if (opts->targets != nullptr) one.targets.push_back(copy(opts->targets[n]));
+          if (opts->offsets != nullptr) one.offsets.push_back(opts->offsets[n]);
+          if (opts->ref_ctr_offsets != nullptr) one.ref_ctr_offsets.push_back(opts->ref_ctr_offsets[n]);
+          if (opts->cookies != nullptr) one.cookies.push_back(opts->cookies[n]);
+        }
+        o.attached.push_back(copy(program));
+        o.attachments.push_back(std::move(one));
+        return TETRAGON_OK;
+      });
+    };
+    host_.bpf_set_program = [](void* ctx, tetragon_bpf* handle, tetragon_str map, std::uint32_t index,
+                               tetragon_bpf* other, tetragon_str program) -> tetragon_rc {
+      auto& host = self(ctx);
+      return host.using_it(handle, "bpf_set_program", map, [&](FakeBpf& o) -> tetragon_rc {
+        if (other == nullptr) {
+          o.programs[copy(map)].erase(index);
+          return TETRAGON_OK;
+        }
+        FakeBpf& from = host.object(other);
+        if (auto rc = host.after_load(from, "bpf_set_program"); rc < 0) {
+          return rc;
+        }
+        o.programs[copy(map)][index] = from.name + "/" + copy(program);
+        return TETRAGON_OK;
+      });
+    };
+  }
+
   template <class F>
   tetragon_rc setting(tetragon_bpf* bpf_handle, const char* function, tetragon_str what, F&& body) {
     std::lock_guard lock(mutex_);
@@ -356,12 +524,37 @@ class PluginRunner {
   tetragon_rc scan() {
     return plugin_.hook == nullptr || plugin_.hook->scan == nullptr ? TETRAGON_OK : plugin_.hook->scan(instance_);
   }
+  // As the host does: after a failure the objects that were opened for the hook are closed.
+  tetragon_rc hook_add(const tetragon_hook_request& request) {
+    FakeHook& added = host_.hooks.emplace_back();
+    const std::uintptr_t number = host_.hooks.size();
+    const tetragon_rc rc = plugin_.hook->hook_add(instance_, handle(number), &request, &added.state);
+    added.attached = rc >= 0;
+    if (rc < 0) {
+      host_.close_objects(number);
+    }
+    return rc;
+  }
+  // The hook that the n-th hook_add added, from 0. Its objects are closed before the plugin hears of it.
+  void hook_remove(std::size_t n) {
+    FakeHook& hook = host_.hooks[n];
+    if (!hook.attached) {
+      return;
+    }
+    hook.attached = false;
+    host_.close_objects(n + 1);
+    plugin_.hook->hook_remove(instance_, handle(n + 1), hook.state);
+    host_.close_objects(n + 1);
+  }
   tetragon_rc execute(const tetragon_action_call& call) { return plugin_.action->execute(instance_, &call); }
   tetragon_rc write(const std::vector<tetragon_bytes>& events, std::uint64_t lost = 0) {
     return plugin_.sink->write(instance_, events.data(), events.size(), lost);
   }
   void stop() {
     if (instance_ != nullptr) {
+      for (std::size_t n = 0; n < host_.hooks.size(); ++n) {
+        hook_remove(n);
+      }
       plugin_.stop(instance_);
     }
   }
@@ -386,6 +579,8 @@ class PluginRunner {
   }
 
  private:
+  static tetragon_hook* handle(std::uintptr_t number) { return reinterpret_cast<tetragon_hook*>(number); }
+
   FakeHost& host_;
   const tetragon_plugin& plugin_;
   void* instance_ = nullptr;
