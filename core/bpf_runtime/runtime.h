@@ -56,9 +56,9 @@ inline constexpr std::string_view kScratchMap = "tg_hook_scratch";
 // Hooks of system calls behind one program (plugins/hooks/kprobe/dispatch.h).
 inline constexpr std::string_view kSyscallMaps[] = {"tg_sys_enters", "tg_sys_exits", "tg_sys_enter_do",
                                                     "tg_sys_exit_do"};
-inline constexpr std::array kSharedMaps = {kRingMap,         kCpuMap,       kProcessMap,
-                                           kGroupStateMap,   kGroupPathMap, kGroupPrefixMap,
-                                           kGroupPostfixMap, kGroupPidMap,  kScratchMap};
+inline constexpr std::array kSharedMaps = {
+    kRingMap,     kCpuMap,     kProcessMap,     kGroupStateMap,  kGroupPathMap,   kGroupPrefixMap, kGroupPostfixMap,
+    kGroupPidMap, kScratchMap, kSyscallMaps[0], kSyscallMaps[1], kSyscallMaps[2], kSyscallMaps[3]};
 constexpr bool is_shared_map(std::string_view name) {
   for (const std::string_view shared : kSharedMaps) {
     if (name == shared) {
