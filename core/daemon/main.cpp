@@ -11,10 +11,9 @@ namespace {
 using namespace tetragon::daemon;
 
 constexpr Step kSteps[] = {
-    read_configuration, start_log,      block_signals, take_run_folder, look_at_kernel,
-    open_replay,        make_pipeline,  load_plugins,  run_replay,      start_export,
-    start_plugins,      scan_processes, start_reader,  load_policies,   start_api,
-    run,
+    read_configuration, start_log,  block_signals, take_run_folder, look_at_kernel, open_replay,  make_pipeline,
+    load_plugins,       run_replay, start_export,  start_plugins,   scan_processes, start_reader, load_policies,
+    start_api,          run,
 };
 
 }  // namespace

@@ -11,6 +11,7 @@
 #include "core/policy/parse.h"
 #include "core/util/log.h"
 #include "core/util/strings.h"
+#include "core/util/time.h"
 
 namespace tetragon::daemon {
 namespace {
@@ -134,11 +135,7 @@ policy::ManagerHost PolicyHost::functions() {
   host.define_hook = [this](const hook::HookInfo& info) { return state_.pipeline->define_hook(info); };
   host.forget_hook = [this](uint32_t id) { state_.pipeline->forget_hook(id); };
   host.hook_events = [this](uint32_t id) { return state_.pipeline->hook_events(id); };
-  host.after_load = [this] {
-    facts_.reset();
-    state_.runtime->release_btf();
-    malloc_trim(0);
-  };
+  host.after_load = [this] { state_.runtime->release_btf(); };
   return host;
 }
 
@@ -148,11 +145,21 @@ kernel::Facts& PolicyHost::facts() {
     options.btf = state_.btf_path;
     facts_ = std::make_unique<kernel::Facts>(std::move(options));
   }
+  facts_used_ns_ = boot_now_ns();
   return *facts_;
+}
+
+void PolicyHost::release_unused() {
+  constexpr int64_t kKeepNs = 10 * kNsPerSec;
+  const std::unique_lock lock(facts_mutex_, std::try_to_lock);
+  if (!lock.owns_lock() || facts_ == nullptr || boot_now_ns() - facts_used_ns_ < kKeepNs) return;
+  facts_.reset();
+  malloc_trim(0);
 }
 
 Result<policy::CompiledPolicy> PolicyHost::compile(const policy::Policy& policy) {
   policy::Environment environment;
+  const std::lock_guard lock(facts_mutex_);
   environment.facts = &facts();
   environment.groups = &groups_;
   environment.vocabulary = &vocabulary_;

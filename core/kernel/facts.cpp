@@ -94,11 +94,25 @@ Result<const Types*> Facts::file_types(const std::string& path) {
   return files_.back().second.get();
 }
 
+// Global functions of the kernel itself, one of each: reading all symbols (a tenth of a second) would tell nothing
+// more.
+static bool is_unique(std::string_view name) {
+  for (const std::string_view prefix : {"__x64_sys_", "__ia32_sys_", "__arm64_sys_", "security_", "bpf_lsm_"}) {
+    if (name.starts_with(prefix)) {
+      return true;
+    }
+  }
+  return false;
+}
+
 Facts::Function Facts::function(std::string_view name) {
   Function found;
   if (types() != nullptr && types_->has_function(name)) {
     found.exists = true;
     found.types = &*types_;
+    if (is_unique(name)) {
+      return found;
+    }
   }
   if (symbols() != nullptr) {
     const KernelSymbol symbol = symbols_->find(name);

@@ -8,6 +8,7 @@
 #include <chrono>
 #include <string>
 
+#include "core/daemon/policy_host.h"
 #include "core/daemon/state.h"
 #include "core/util/log.h"
 
@@ -94,6 +95,7 @@ Result<void> run(State& state) {
       losses = now_lost;
     }
     export_watch.look(state);
+    state.policies->release_unused();
     if (boot_now_ns() >= next_status) {
       log_balance(state);
       next_status = boot_now_ns() + (losses != 0 ? kStatusLoss : kStatusQuiet) * kNsPerSec;
