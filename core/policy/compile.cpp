@@ -70,6 +70,15 @@ Compiled compile(const Policy& policy, Environment& environment) {
   out.policy.loader = *policy.loader;
   for (const PluginHook& hook : policy.plugin_hooks) {
     // The plugin knows what its section means: it gets the scalars, and hooks without values.
+    const bool has_values = !hook.hook.args.empty() || !hook.hook.data.empty() || *hook.hook.ret;
+    if (has_values || !hook.hook.selectors.empty()) {
+      out.findings.push_back(
+          {hook.hook.place, false, "spec." + *hook.section + "[" + std::to_string(hook.hook.number) + "]",
+           std::string(has_values ? "args, data and return" : "selectors") + " are not possible in section " +
+               quoted(*hook.section) +
+               " of a plugin: nothing would read them; keep message, tags and the plugin's own keys"});
+      continue;
+    }
     CompiledHook compiled;
     compiled.section = *hook.section;
     compiled.description = *hook.section + "[" + std::to_string(hook.hook.number) + "]";

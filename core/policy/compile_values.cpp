@@ -370,18 +370,38 @@ bool HookCompiler::set_plugin_type(const Arg& arg, const std::string& field, Hoo
               " members; at most " + std::to_string(TG_HOOK_RANGES) + " are possible");
     return false;
   }
+  // Members may be behind pointers, but all behind the same ones: the engine copies ranges of one object.
+  kernel::Access way;
   for (const PluginType::Member& member : found->members) {
-    auto access = types->resolve(start, member.path, /*in_place=*/true);
-    if (!access.ok() || access->steps.size() != 1 || access->bit_size != 0) {
+    const auto fail = [&](const std::string& why) {
       error(arg.type.place, field + ".type",
-            "type " + quoted(found->name) + " of a plugin: " + found->btf_type + ": " +
-                (!access.ok() ? access.error().message()
-                              : quoted(member.path) + " is behind a pointer or a bit field, which cannot be copied"));
+            "type " + quoted(found->name) + " of a plugin: " + found->btf_type + ": " + why);
+      return false;
+    };
+    auto access = types->resolve(start, member.path, /*in_place=*/true);
+    if (!access.ok()) {
+      return fail(access.error().message());
+    }
+    if (access->steps.empty() || access->bit_size != 0) {
+      return fail(quoted(member.path) + " has no bytes of its own to copy");
+    }
+    auto& range = slot.ranges[slot.range_count];
+    range.offset = static_cast<uint32_t>(access->steps.back());
+    range.size = member.size != 0 ? member.size : types->describe(access->type).size;
+    access->steps.pop_back();
+    if (slot.range_count++ == 0) {
+      way.steps = access->steps;
+    } else if (way.steps != access->steps) {
+      return fail(quoted(member.path) + " is in another object than " + quoted(found->members[0].path) +
+                  "; all members of a type must be behind the same pointers");
+    }
+  }
+  if (!way.steps.empty()) {
+    if (slot.load.step_count + way.steps.size() > TG_HOOK_STEPS) {
+      error(arg.type.place, field + ".type", "more than " + std::to_string(TG_HOOK_STEPS) + " pointers to follow");
       return false;
     }
-    auto& range = slot.ranges[slot.range_count++];
-    range.offset = static_cast<uint32_t>(access->steps[0]);
-    range.size = member.size != 0 ? member.size : types->describe(access->type).size;
+    put_access(way, slot.load);
   }
   return true;
 }

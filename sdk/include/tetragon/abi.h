@@ -295,7 +295,8 @@ enum {
   TETRAGON_COMPARE_TEXT /* Equal, Prefix, Postfix on the bytes */
 };
 
-/* A member of `btf_type` that the reader copies, e.g. "f_inode.i_ino"; the host finds it in the kernel's BTF. 1.1 */
+/* A member of `btf_type` that the reader copies, e.g. "f_inode.i_ino"; the host finds it in the kernel's BTF. All
+ * members of a type must be behind the same pointers: "f_inode.i_ino" and "f_inode.i_mode", but not "f_mode". 1.1 */
 typedef struct tetragon_arg_member {
   uint32_t struct_size;
   uint32_t size; /* bytes to copy; 0: as many as the member has */

@@ -472,18 +472,57 @@ TEST_CASE("compile: types of plugins") {
   CHECK(hook.config.slots[1].flags == (TG_SLOT_FILTER | TG_SLOT_HIDDEN));
   CHECK(hook.config.slots[1].load.step_count == 3);
   CHECK(hook.config.selectors[0].filters[0].slot == 1);
+  // Of two objects: there is one address to copy from.
   kernel.environment.plugin_types[0].members[0].path = "i_sb.s_magic";
-  CHECK(
-      kernel.error(
-          "kprobes:\n- call: security_bprm_check\n  syscall: false\n  args:\n  - index: 0\n    type: inode_id\n") ==
-      "spec.kprobes[0].args[0].type: type \"inode_id\" of a plugin: struct inode: \"i_sb.s_magic\" is behind a pointer "
-      "or a bit field, which cannot be copied");
-  kernel.environment.plugin_types.clear();
-  CHECK(kernel.error(
-            "kprobes:\n- call: security_bprm_check\n  syscall: false\n  args:\n  - index: 0\n    type: inode_id\n") ==
-        "spec.kprobes[0].args[0].type: argument type \"inode_id\" needs a plugin that is not installed; it is none of "
-        "the "
-        "built-in types");
+  const std::string plain =
+      "kprobes:\n- call: security_bprm_check\n  syscall: false\n  args:\n  - index: 0\n    type: inode_id\n";
+  CHECK(kernel.error(plain) ==
+        "spec.kprobes[0].args[0].type: type \"inode_id\" of a plugin: struct inode: \"i_mode\" is in another object "
+        "than \"i_sb.s_magic\"; all members of a type must be behind the same pointers");
+  kernel.environment.plugin_types[0].members[0].path = "i_nothing";
+  CHECK(kernel.error(plain).find("i_nothing") != std::string::npos);
+}
+
+TEST_CASE("compile: members of a plugin's type behind pointers") {
+  MockKernel kernel;
+  kernel.vocabulary.types.push_back({"file_inode", group_number, false});
+  kernel.environment.plugin_types.push_back(
+      {"file_inode", "struct linux_binprm", {{"file.f_inode.i_ino", 0}}, TETRAGON_COMPARE_NUMBER});
+  const CompiledHook hook = kernel.hook(R"(kprobes:
+- call: security_bprm_check
+  syscall: false
+  args:
+  - index: 0
+    type: file_inode
+  selectors:
+  - matchArgs:
+    - index: 0
+      operator: Equal
+      values: ["5"]
+)");
+  const tg_slot_config& slot = hook.config.slots[0];
+  CHECK(slot.type == TG_TYPE_RANGES);
+  CHECK(slot.load.step_count == 2);  // to file, to f_inode
+  CHECK((slot.load.flags & TG_LOAD_ADDRESS) == 0);
+  CHECK(slot.range_count == 1);
+  CHECK(slot.ranges[0].offset == 8);
+  CHECK(slot.ranges[0].size == 8);
+  CHECK(hook.config.slots[1].load.step_count == 3);
+  CHECK(hook.config.slots[1].load.steps[2] == 8);
+}
+
+TEST_CASE("compile: sections of plugins take no values") {
+  MockKernel kernel;
+  kernel.vocabulary.sections.emplace_back("timers");
+  const CompiledHook hook = kernel.hook("timers:\n- every: 5s\n  message: hello\n");
+  CHECK(hook.section == "timers");
+  CHECK(hook.attributes.at("every") == "5s");
+  CHECK(hook.info.message == "hello");
+  CHECK(kernel.error("timers:\n- every: 5s\n  args:\n  - index: 0\n    type: int\n") ==
+        "spec.timers[0]: args, data and return are not possible in section \"timers\" of a plugin: nothing would read "
+        "them; keep message, tags and the plugin's own keys");
+  CHECK(kernel.error("timers:\n- every: 5s\n  selectors:\n  - matchPIDs:\n    - operator: In\n      values: [1]\n")
+            .starts_with("spec.timers[0]: selectors are not possible in section \"timers\""));
 }
 
 TEST_CASE("compile: groups go back when something else is wrong") {
