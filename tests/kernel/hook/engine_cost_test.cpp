@@ -39,7 +39,7 @@ TEST_CASE("cost: hits that are filtered out") {
   }
   const int stats = ::bpf_enable_stats(BPF_STATS_RUN_TIME);
   if (stats < 0) {
-    MESSAGE("SKIPPED: BPF statistics are not available (5.8)");
+    MESSAGE("left out: BPF statistics are not available (5.8)");
     return;
   }
   ::close(stats);

@@ -179,7 +179,7 @@ TEST_CASE("kinds: fields and text of a tracepoint's record") {
     format = format != nullptr ? format : std::fopen(file.c_str(), "r");
   }
   if (format == nullptr) {
-    MESSAGE("SKIPPED: tracefs is not mounted");
+    MESSAGE("left out: tracefs is not mounted");
     return;
   }
   Hook hook;
@@ -206,7 +206,7 @@ TEST_CASE("kinds: fields and text of a tracepoint's record") {
   REQUIRE(engine);
   const Link link(bpf_program__attach(engine->program("kind_record")));
   if (!link) {
-    MESSAGE("SKIPPED: tracepoints cannot be attached here");
+    MESSAGE("left out: tracepoints cannot be attached here");
     return;
   }
   const pid_t child = ::fork();
@@ -239,7 +239,7 @@ TEST_CASE("kinds: a function of a program, calls inside of calls") {
   const Link leave(
       bpf_program__attach_uprobe(engine->program("kind_uretprobe"), true, ::getpid(), "/proc/self/exe", offset));
   if (!enter || !leave) {
-    MESSAGE("SKIPPED: uprobes cannot be attached here");
+    MESSAGE("left out: uprobes cannot be attached here");
     return;
   }
   CHECK(hook_test_target(99, "one", 0) == 102);
