@@ -1,63 +1,122 @@
 # SPDX-License-Identifier: Apache-2.0
-"""tracepoints: classic ones by their record, raw ones by their arguments, system call numbers by lists."""
+"""Tracepoints by policy: raw ones by their arguments, classic ones by the fields of their record."""
 
-from hooks import Hooks, arg, by_calls, policy
+import os
+import subprocess
+
 from lib import requires, sensor
-from lib.features import TRACEFS
+from policy_support import child, folder_of, hit, hits, policy, states, syscall
+
+FOLDER: list[str] = []
+KIND = "process_tracepoint"
+
+RAW = [policy("raw-exec", """
+  tracepoints:
+  - subsystem: sched
+    event: sched_process_exec
+    raw: true
+    message: "an exec"
+    args:
+    - {index: 0, type: string, resolve: comm}
+    - {index: 0, type: int, resolve: real_parent.tgid}
+    - {index: 1, type: int}
+    - {index: 2, type: linux_binprm}
+    - {index: 2, type: int, resolve: argc}
+    selectors:
+    - matchArgs: [{index: 2, operator: Postfix, values: ["/true", "/true.tetragon"]}]
+"""), policy("raw-enter", """
+  lists:
+  - {name: calls, type: syscalls, values: [sys_getsid, sys_getpriority]}
+  tracepoints:
+  - subsystem: raw_syscalls
+    event: sys_enter
+    raw: true
+    args:
+    - {index: 0, type: int64, resolve: di}
+    - {index: 1, type: syscall64}
+    selectors:
+    - matchArgs:
+      - {index: 1, operator: InMap, values: ["list:calls"]}
+      - {index: 0, operator: Equal, values: ["7660001"]}
+""" if os.uname().machine == "x86_64" else """
+  tracepoints:
+  - subsystem: raw_syscalls
+    event: sys_enter
+    raw: true
+    args: [{index: 1, type: syscall64}]
+    selectors:
+    - matchArgs: [{index: 1, operator: Equal, values: ["156"]}]
+"""), policy("raw-exit", """
+  tracepoints:
+  - subsystem: raw_syscalls
+    event: sys_exit
+    raw: true
+    args: [{index: 1, type: int64}]
+    selectors:
+    - matchArgs: [{index: 1, operator: Equal, values: ["-3"]}]
+""")]
+CLASSIC = [policy("classic-exec", """
+  tracepoints:
+  - subsystem: sched
+    event: sched_process_exec
+    args: [{index: 4}, {index: 5, type: int}]
+    selectors:
+    - matchArgs: [{index: 4, operator: Postfix, values: ["/true"]}]
+"""), policy("classic-enter", """
+  lists:
+  - {name: calls, type: syscalls, values: [sys_getsid]}
+  tracepoints:
+  - subsystem: raw_syscalls
+    event: sys_enter
+    args: [{index: 4, type: syscall64}]
+    selectors:
+    - matchArgs: [{index: 4, operator: InMap, values: ["list:calls"]}]
+""")]
 
 
-def fields(subsystem: str, event: str) -> list[str]:
-    """Names in the order of the format file, which is how policies count them."""
-    lines = (TRACEFS / "events" / subsystem / event / "format").read_text().splitlines()
-    return [line.split(";")[0].split()[-1].split("[")[0] for line in lines if line.strip().startswith("field:")]
+def daemon_of(env):
+    if not FOLDER:
+        from lib.features import probe
+        FOLDER.append(folder_of(RAW + CLASSIC * probe("syscall_tracepoints")[0]))
+    return env.shared_daemon(f"--tracing-policy-dir={FOLDER[0]}")
 
 
 @sensor
-@requires("tracefs", "syscall_tracepoints")
-def test_classic(env):
-    rename = fields("task", "task_rename")
-    execs = fields("sched", "sched_process_exec")
-    hooks = Hooks(
-        env,
-        policy("rename", "tracepoints", {
-            "subsystem": "task", "event": "task_rename", "selectors": [by_calls(env)],
-            "args": [arg(rename.index("newcomm"), "auto"), arg(rename.index("oom_score_adj"), "auto")]}),
-        policy("exec", "tracepoints", {
-            "subsystem": "sched", "event": "sched_process_exec",
-            "args": [arg(execs.index("filename"), "auto"), arg(execs.index("pid"), "int32")],
-            "selectors": [{"matchArgs": [{"index": execs.index("filename"), "operator": "Postfix", "values": ["/calls"]}]}]}),
-        policy("numbers", "tracepoints", {
-            "subsystem": "raw_syscalls", "event": "sys_enter", "args": [arg(4, "syscall64")],
-            "selectors": [{**by_calls(env),
-                           "matchArgs": [{"index": 4, "operator": "InMap", "values": ["list:some"]}]}]},
-            lists=[{"name": "some", "type": "syscalls", "values": ["sys_getpgid", "sys_writev"]}]))
-    run = hooks.run()
-    rename = run.one("rename")
-    assert rename["subsys"] == "task" and rename["event"] == "task_rename", rename
-    assert rename["args"][0] == {"string_arg": "calls-renamed"}, rename
-    executed = run.one("exec")
-    assert executed["args"] == [{"string_arg": str(env.program("calls"))}, {"int_arg": run.pid}], executed
-    numbers = [e["args"][0]["syscall_id"] for e in run.of("numbers")]
-    assert len(numbers) == 2 and len({n["abi"] for n in numbers}) == 1, numbers
-    for name in ("rename", "exec", "numbers"):
-        hooks.delete(name)
-    hooks.wait_idle()
+def test_loaded(env):
+    listed = states(daemon_of(env))
+    bad = {name: (one["state"], one.get("error")) for name, one in listed.items() if one["state"] != "TP_STATE_ENABLED"}
+    assert listed and not bad, bad
 
 
 @sensor
-def test_raw(env):
-    hooks = Hooks(
-        env,
-        policy("raw", "tracepoints", {
-            "subsystem": "raw_syscalls", "event": "sys_enter", "raw": True, "args": [arg(1, "syscall64")],
-            "selectors": [{**by_calls(env), "matchArgs": [{"index": 1, "operator": "InMap", "values": ["list:some"]}]}]},
-            lists=[{"name": "some", "type": "syscalls", "values": ["sys_getpgid", "sys_writev"]}]),
-        policy("binprm", "tracepoints", {
-            "subsystem": "sched", "event": "sched_process_exec", "raw": True, "args": [arg(2, "linux_binprm")],
-            "selectors": [{"matchArgs": [{"index": 2, "operator": "Postfix", "values": ["/calls"]}]}]}))
-    run = hooks.run()
-    assert len(run.of("raw")) == 2, run.events
-    assert run.one("binprm")["args"][0]["linux_binprm_arg"]["path"] == str(env.program("calls")), run.events
-    for name in ("raw", "binprm"):
-        hooks.delete(name)
-    hooks.wait_idle()
+def test_raw_arguments(env):
+    process = subprocess.Popen(["/bin/true", "one", "two"])
+    process.wait()
+    event = hit(daemon_of(env), "raw-exec", process.pid, kind=KIND)
+    assert (event["subsys"], event["event"], event["message"]) == ("sched", "sched_process_exec", "an exec"), event
+    assert event["args"][0]["string_arg"] == "true" and event["args"][1]["int_arg"] == os.getpid(), event
+    assert event["args"][2]["int_arg"] == process.pid and event["args"][4]["int_arg"] == 3, event
+    assert event["args"][3]["linux_binprm_arg"]["path"].endswith("/true"), event
+
+
+@sensor
+def test_raw_syscalls(env):
+    daemon = daemon_of(env)
+    pid = child(lambda: (syscall("getsid", 7660001), syscall("getsid", 7660002), syscall("getpgid", 7660001)))
+    event, = hits(daemon, "raw-enter", pid, KIND)[:1]
+    call = next(arg["syscall_id"] for arg in event["args"] if "syscall_id" in arg)
+    assert call == {"x86_64": {"id": 124, "abi": "x64"}, "aarch64": {"id": 156, "abi": "arm64"}}[os.uname().machine], event
+    returned = hits(daemon, "raw-exit", pid, KIND)
+    assert [found["args"][0]["long_arg"] for found in returned] == ["-3"] * 3, returned
+
+
+@requires("bpf", "btf", "ringbuf", "syscall_tracepoints")
+def test_fields(env):
+    daemon = daemon_of(env)
+    process = subprocess.Popen(["/bin/true"])
+    process.wait()
+    event = hit(daemon, "classic-exec", process.pid, kind=KIND)
+    assert event["args"][0]["string_arg"] == "/bin/true" and event["args"][1]["int_arg"] == process.pid, event
+    pid = child(lambda: (syscall("getsid", 7660002), syscall("getpgid", 7660001)))
+    event, = hits(daemon, "classic-enter", pid, KIND)
+    assert event["args"][0]["syscall_id"]["abi"] in ("x64", "arm64"), event
