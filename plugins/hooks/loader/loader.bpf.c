@@ -58,7 +58,9 @@ static __always_inline void tg_loader_path(struct tg_loader_buffer *out, struct 
 	out->record.path_size = size;
 }
 
-static __always_inline void tg_loader_report(struct file *file, __u32 flags)
+/* A function of its own: two copies, of exec and of what it calls, are more stack than a chain of calls may have (512
+ * bytes in all, without the private stacks of 6.13). */
+static __noinline int tg_loader_report(struct file *file, __u32 flags)
 {
 	struct task_struct *task = bpf_get_current_task_btf();
 	struct tg_loader_buffer *out;
@@ -67,7 +69,7 @@ static __always_inline void tg_loader_report(struct file *file, __u32 flags)
 
 	out = bpf_map_lookup_elem(&tg_loader_scratch, &zero);
 	if (!out || !file)
-		return;
+		return 0;
 	out->record.tid = task->pid;
 	out->record.flags = flags;
 	out->record.process.pid = task->tgid;
@@ -81,8 +83,9 @@ static __always_inline void tg_loader_report(struct file *file, __u32 flags)
 	size = out->record.path_size;
 	tg_opaque(size);
 	if (size > TG_PATH_MAX)
-		return;
+		return 0;
 	tg_output(&out->record, sizeof(out->record) + size, TG_KIND_LOADER, tg_now());
+	return 0;
 }
 
 struct tg_loader_found {
