@@ -55,6 +55,10 @@ Host::Host(const Folder& folder, const std::string& allow_list)
               }
               records.emplace_back(reinterpret_cast<const char*>(record.data()), record.size());
               return true;
+            },
+            [](std::string_view name) -> tetragon::Result<void> {
+              if (name == "moon") return {};
+              return tetragon::Error(tetragon::Code::unsupported, "this kernel has no " + std::string(name));
             }},
            {folder.path(), allow_list}) {}
 

@@ -17,6 +17,9 @@
 #ifndef PLUGIN_HOOK
 #define PLUGIN_HOOK &hook
 #endif
+#ifndef PLUGIN_HOOK_SIZE
+#define PLUGIN_HOOK_SIZE sizeof(tetragon_hook_type)
+#endif
 #ifndef PLUGIN_MIN_RECORD
 #define PLUGIN_MIN_RECORD 40
 #endif
@@ -62,7 +65,7 @@ static void destroy(void* instance) {
 static const tetragon_record_kind kind = {
     .struct_size = sizeof(kind), .kind = 3, .min_size = PLUGIN_MIN_RECORD, .name = TEXT("one"), .decode = decode};
 static const tetragon_record_kind* const kinds[] = {&kind};
-static const tetragon_hook_type hook = {.struct_size = sizeof(hook), .record_kind_count = 1, .record_kinds = kinds};
+static const tetragon_hook_type hook = {.struct_size = PLUGIN_HOOK_SIZE, .record_kind_count = 1, .record_kinds = kinds};
 
 TETRAGON_EXPORT const tetragon_plugin tetragon_plugin_v1 = {
     .struct_size = PLUGIN_STRUCT_SIZE,

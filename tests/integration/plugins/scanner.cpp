@@ -35,6 +35,11 @@ class Scanner {
     if (host_.config("no-such-option").ok()) {
       return Error(TETRAGON_E_INTERNAL, "an option that does not exist has a value");
     }
+    TETRAGON_SDK_TRY(host_.feature("moon"));
+    if (auto sun = host_.feature("sun"); sun.ok() || sun.error().code() != TETRAGON_E_UNSUPPORTED ||
+                                         sun.error().message().find("this kernel has no sun") == std::string::npos) {
+      return Error(TETRAGON_E_INTERNAL, "a feature that is missing is there, or has no reason");
+    }
     auto counter = host_.counter("scanned");
     TETRAGON_SDK_TRY(counter);
     counter_ = *counter;

@@ -19,7 +19,11 @@ void stop(void*) {
 }
 void destroy(void*) {}
 
-constexpr tetragon_hook_type hook = {sizeof(hook), 0, 0, 0, {nullptr, 0}, nullptr, nullptr, nullptr, nullptr};
+constexpr tetragon_hook_type hook = [] {
+  tetragon_hook_type type{};
+  type.struct_size = sizeof(type);
+  return type;
+}();
 
 }  // namespace
 

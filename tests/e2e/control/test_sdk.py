@@ -1,0 +1,101 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Words of policies from outside of the tree: the example of the SDK, built against the installed SDK, in a running daemon."""
+
+import os
+import shutil
+from pathlib import Path
+
+from lib import Skip, sensor, spawn, timeout
+
+ROOT = Path(__file__).resolve().parents[3]
+
+POLICY = """apiVersion: cilium.io/v1alpha1
+kind: TracingPolicy
+metadata: {name: inodes}
+spec:
+  tracepoints:
+  - subsystem: sched
+    event: sched_process_exec
+    raw: true
+    args:
+    - index: 2
+      type: inode_number
+      resolve: file
+    selectors:
+    - matchArgs:
+      - index: 2
+        operator: OneOf
+        values: ["%s"]
+"""
+
+
+def build_plugin(env) -> Path:
+    """The folder of plugins: the build's, and the example, which has seen nothing of the tree but the installed SDK."""
+    for tool in ("cmake", "c++"):
+        if shutil.which(tool) is None:
+            raise Skip(f"no {tool}")
+    if not (env.build / "cmake_install.cmake").exists():
+        raise Skip(f"{env.build} is no build folder of CMake: the SDK cannot be installed from it")
+    prefix, build = env.tmp / "prefix", env.tmp / "build"
+    os.umask(0o022)  # plugins that others could change are refused
+    env.run("cmake", "--install", env.build, "--component", "Sdk", "--prefix", prefix)
+    source = env.tmp / "inode"
+    shutil.copytree(prefix / "share/tetragon/examples/inode", source)
+    env.run("cmake", "-S", source, "-B", build, f"-DCMAKE_PREFIX_PATH={prefix}", "-DCMAKE_BUILD_TYPE=Release", timeout=120)
+    env.run("cmake", "--build", build, timeout=300)
+    env.run("ctest", "--test-dir", build, "--no-tests=error", timeout=60)
+    plugins = env.tmp / "lib" / "tetragon"
+    shutil.copytree(env.build / "lib" / "tetragon", plugins)
+    env.run("cmake", "--install", build, "--prefix", env.tmp)
+    assert (plugins / "hooks" / "inode.so").exists()
+    return plugins
+
+
+def traced(daemon, pid: int) -> list[dict]:
+    return [event["process_tracepoint"] for event in daemon.events.find(
+        lambda e: e.get("process_tracepoint", {}).get("process", {}).get("pid") == pid)]
+
+
+@sensor
+@timeout(500)
+def test_type_and_operator_of_a_plugin(env):
+    plugins = build_plugin(env)
+    programs = []
+    for name in ("first", "other", "second"):
+        programs.append(Path(shutil.copy(shutil.which("true"), env.tmp / name)))
+    first, other, second = programs
+    inodes = [str(os.stat(path).st_ino) for path in (first, second)]
+
+    policy = env.tmp / "policy.yaml"
+    policy.write_text(POLICY % "|".join(inodes))
+    with env.daemon(f"--plugin-dir={plugins}") as daemon:
+        daemon.tetra("tracingpolicy", "add", policy)
+        pids = {}
+        for path in (first, other, second):
+            child = spawn([str(path)])
+            child.wait()
+            pids[path] = child.pid
+        for path, inode in ((first, inodes[0]), (second, inodes[1])):
+            daemon.events.wait_exit(pids[path])
+            daemon.events.wait_for(lambda e: e.get("process_tracepoint", {}).get("process", {}).get("pid") == pids[path],
+                                   what=f"tracepoint event of {path}")
+            events = traced(daemon, pids[path])
+            assert len(events) == 1, events
+            assert events[0]["policy_name"] == "inodes", events[0]
+            assert events[0]["args"] == [{"size_arg": inode}], (events[0]["args"], inode)
+        # The filter holds: this one is known to the daemon, and hit no hook.
+        daemon.events.wait_exit(pids[other])
+        assert traced(daemon, pids[other]) == []
+
+        # What the plugin's parser refuses, the policy says with its place.
+        policy.write_text((POLICY % "12||13").replace("name: inodes", "name: broken"))
+        refused = daemon.tetra("tracingpolicy", "add", policy, check=False)
+        assert refused.returncode != 0
+        assert 'values[0]: "12||13" is no value of this operator' in refused.stderr, refused.stderr
+
+    # Without the plugin the words mean nothing, and the message says so.
+    with env.daemon() as daemon:
+        policy.write_text(POLICY % inodes[0])
+        refused = daemon.tetra("tracingpolicy", "add", policy, check=False)
+        assert refused.returncode != 0
+        assert "inode_number" in refused.stderr, refused.stderr
