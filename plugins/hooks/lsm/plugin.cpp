@@ -13,6 +13,7 @@ namespace tetragon::lsm_plugin {
 namespace {
 
 constexpr std::string_view kProgram = "tg_lsm";
+constexpr std::string_view kPrefix = "bpf_lsm_";
 
 class Lsm {
  public:
@@ -33,9 +34,10 @@ class Lsm {
     for (const tetragon_hook_target* target : request.targets()) {
       auto bpf = hook.open_bpf(bpf_elfs[0]);
       TETRAGON_SDK_TRY(bpf);
-      const std::string_view name = sdk::view(target->name);
-      const std::string function = name.starts_with("bpf_lsm_") ? std::string(name) : "bpf_lsm_" + std::string(name);
-      TETRAGON_SDK_TRY(bpf->set_attach_target(kProgram, function));
+      // libbpf puts "bpf_lsm_" in front by itself.
+      std::string_view name = sdk::view(target->name);
+      if (name.starts_with(kPrefix)) name.remove_prefix(kPrefix.size());
+      TETRAGON_SDK_TRY(bpf->set_attach_target(kProgram, name));
       TETRAGON_SDK_TRY(bpf->load());
       TETRAGON_SDK_TRY(bpf->attach(kProgram));
     }
