@@ -58,9 +58,11 @@ def hits(daemon, name: str, pid: int, kind: str = "process_kprobe") -> list[dict
 
 
 def hit(daemon, name: str, pid: int, predicate=lambda inner: True, kind: str = "process_kprobe") -> dict:
-    """The first one that the predicate accepts."""
-    return daemon.events.wait_for(lambda e: is_hit(e, name, pid, kind) and predicate(e[kind]),
-                                  what=f"event of policy {name}, pid {pid}")[kind]
+    """The first one, of a process that has ended, that the predicate accepts."""
+    found = hits(daemon, name, pid, kind)
+    chosen = [inner for inner in found if predicate(inner)]
+    assert chosen, f"no such event of policy {name}, pid {pid}; those there are: {found}"
+    return chosen[0]
 
 
 def value(argument: dict):
