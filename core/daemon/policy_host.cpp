@@ -51,6 +51,15 @@ Result<std::vector<std::string>> lower(const tetragon_operator& type, std::strin
   return values;
 }
 
+// A word that means something already keeps its meaning; whoever wrote the plugin should know.
+bool is_new(std::string_view what, std::string_view name, bool ours, bool taken) {
+  if (ours || taken) {
+    log::warn("a plugin's word is not used: " + std::string(what) + " " + quoted(name) +
+              (ours ? " belongs to the language of policies" : " is another plugin's already"));
+  }
+  return !ours && !taken;
+}
+
 // The words that plugins add to the language of policies.
 policy::Vocabulary read_vocabulary(const plugin_host::PluginHost& plugins) {
   policy::Vocabulary words;
@@ -59,15 +68,26 @@ policy::Vocabulary read_vocabulary(const plugin_host::PluginHost& plugins) {
     for (uint32_t n = 0; n < hook.arg_type_count; ++n) {
       const tetragon_arg_type& type = *hook.arg_types[n];
       const uint32_t compare = TETRAGON_HAS(&type, members) ? type.compare : uint32_t{TETRAGON_COMPARE_NONE};
-      words.types.push_back(
-          {std::string(type.name.data, type.name.size), group_of(compare), compare == TETRAGON_COMPARE_NUMBER_SIGNED});
+      std::string name(type.name.data, type.name.size);
+      if (is_new("argument type", name, policy::find_argument_type(name) != nullptr,
+                 words.find_type(name) != nullptr)) {
+        words.types.push_back({std::move(name), group_of(compare), compare == TETRAGON_COMPARE_NUMBER_SIGNED});
+      }
     }
     if (!TETRAGON_HAS(&hook, operators)) continue;
     for (uint32_t n = 0; n < hook.operator_count; ++n) {
       const tetragon_operator* type = hook.operators[n];
-      words.operators.push_back({std::string(type->name.data, type->name.size), group_of(type->compare),
-                                 std::string(type->lower.data, type->lower.size),
-                                 [type](std::string_view value) { return lower(*type, value); }});
+      std::string name(type->name.data, type->name.size);
+      std::string lowered(type->lower.data, type->lower.size);
+      if (policy::find_operator(lowered) == nullptr) {
+        log::warn("a plugin's word is not used: operator " + quoted(name) + " stands for " + quoted(lowered) +
+                  ", which the language does not have");
+        continue;
+      }
+      if (is_new("operator", name, policy::find_operator(name) != nullptr, words.find_operator(name) != nullptr)) {
+        words.operators.push_back({std::move(name), group_of(type->compare), std::move(lowered),
+                                   [type](std::string_view value) { return lower(*type, value); }});
+      }
     }
   }
   for (const std::string& section : plugins.sections()) {

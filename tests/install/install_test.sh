@@ -50,6 +50,15 @@ plugin=$prefix/lib/tetragon/hooks/signals.so
 exported=$(nm -D --defined-only "$plugin" | awk '{print $3}')
 [ "$exported" = tetragon_plugin_v1 ] || fail "the plugin exports more than its descriptor: $exported"
 
+echo "== words of policies against the installed SDK"
+cp -r "$prefix/share/tetragon/examples/inode" "$work/inode"
+"$cmake" -S "$work/inode" -B "$work/inode-build" -DCMAKE_PREFIX_PATH="$prefix" > "$work/configure.log" 2>&1 ||
+  { cat "$work/configure.log"; fail "configure the example inode"; }
+"$cmake" --build "$work/inode-build" > "$work/build.log" 2>&1 || { cat "$work/build.log"; fail "build the example inode"; }
+"$(dirname "$cmake")/ctest" --test-dir "$work/inode-build" --output-on-failure --no-tests=error || fail "tests of the example inode"
+"$cmake" --install "$work/inode-build" --prefix "$prefix" > /dev/null
+[ -f "$prefix/lib/tetragon/hooks/inode.so" ] || fail "the example inode is not installed"
+
 echo "== an SDK of another major version is not taken"
 sed -i 's/tetragon-sdk 1.0/tetragon-sdk 2.0/' "$work/template/CMakeLists.txt"
 if "$cmake" -S "$work/template" -B "$work/other-build" -DCMAKE_PREFIX_PATH="$prefix" > "$work/other.log" 2>&1; then
@@ -65,8 +74,26 @@ if [ "$(id -u)" != 0 ]; then
   echo "not root: the daemon's part is left out"
   exit 0
 fi
+# A policy in the words of the example: every exec of one file, found by its inode.
+cp "$(type -P true)" "$work/wanted"
+mkdir "$work/policies"
+cat > "$work/policies/inode.yaml" << POLICY
+apiVersion: cilium.io/v1alpha1
+kind: TracingPolicy
+metadata: {name: inode}
+spec:
+  tracepoints:
+  - subsystem: sched
+    event: sched_process_exec
+    raw: true
+    args:
+    - {index: 2, type: inode_number, resolve: file}
+    selectors:
+    - matchArgs:
+      - {index: 2, operator: OneOf, values: ["1|$(stat -c %i "$work/wanted")"]}
+POLICY
 "$prefix/bin/tetragon" --plugin-dir "$prefix/lib/tetragon" --run-dir "$work/run" --server-address "" --health-server-address "" \
-  --export-filename "$work/events.json" > "$work/daemon.log" 2>&1 &
+  --tracing-policy-dir "$work/policies" --export-filename "$work/events.json" > "$work/daemon.log" 2>&1 &
 daemon=$!
 for _ in $(seq 100); do
   sleep 0.2
@@ -79,6 +106,13 @@ for _ in $(seq 100); do
   if grep -q '"signal_sent"' "$work/events.json" 2>/dev/null; then
     grep -m 1 '"signal_sent"' "$work/events.json"
     grep -q '"example.signals"' "$work/events.json" || fail "the event does not name its plugin"
+    for _ in $(seq 50); do grep -q 'msg="tracing policy loaded" name=inode' "$work/daemon.log" && break; sleep 0.2; done
+    "$work/wanted"
+    for _ in $(seq 50); do grep -q '"process_tracepoint"' "$work/events.json" && break; sleep 0.2; done
+    found=$(grep -c '"process_tracepoint"' "$work/events.json" || true)
+    [ "$found" = 1 ] || { tail -30 "$work/daemon.log"; fail "$found events of the policy, 1 is expected"; }
+    grep '"process_tracepoint"' "$work/events.json" | grep -q "\"size_arg\":\"$(stat -c %i "$work/wanted")\"" ||
+      fail "the event's inode is another one"
     echo "== all good"
     exit 0
   fi
