@@ -186,7 +186,14 @@ Result<policy::CompiledPolicy> PolicyHost::compile(const policy::Policy& policy)
   environment.plugin_types = plugin_types_;
   environment.host_namespaces = state_.host_namespaces;
   environment.backend = state_.conf().get_string("policy-backend");
-  return policy::compile_or_error(policy, environment);
+  auto compiled = policy::compile_or_error(policy, environment);
+  if (!compiled.ok()) return compiled;
+  for (policy::CompiledHook& hook : compiled->hooks) {
+    if (hook.info.type != event::Type::process_plugin) continue;
+    const auto plugin = state_.plugins->find(state_.plugins->serves(hook.section));
+    for (hook::Instance& instance : hook.info.instances) instance.provider = plugin ? plugin->id : std::string();
+  }
+  return compiled;
 }
 
 Result<void> PolicyHost::refresh_groups() {

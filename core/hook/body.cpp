@@ -47,6 +47,12 @@ class Body {
         action();
         writer_.raw(hook_.tag_fields);
         return true;
+      case Type::process_plugin:
+        if (!args()) return false;
+        policy(ret_policy);
+        writer_.raw(hook_.tag_fields);
+        writer_.raw(hook_.message_field);
+        return true;
       default:  // process_uprobe, process_usdt
         policy(ret_policy);
         writer_.raw(hook_.message_field);

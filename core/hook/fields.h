@@ -14,9 +14,10 @@ enum : uint32_t { kLsmFunction = 3 };
 enum : uint32_t { kTracepointSubsys = 4, kTracepointEvent = 5 };
 enum : uint32_t { kUprobePath = 3, kUprobeSymbol = 4, kUprobeOffset = 10, kUprobeRefCtrOffset = 11 };
 enum : uint32_t { kUsdtPath = 3, kUsdtProvider = 4, kUsdtName = 5 };
+enum : uint32_t { kPluginId = 3, kPluginEvent = 4 };
 enum : uint32_t { kLoaderPath = 2, kLoaderBuildId = 3 };
 
-// What they have in common, under different numbers. data 0: the message has no such field.
+// What they have in common, under different numbers. data, action 0: the message has no such field.
 struct EventFields {
   event::Type type;
   uint32_t args, policy_name, action, message, tags, data;
@@ -28,6 +29,7 @@ inline constexpr EventFields kEventFields[] = {
     {event::Type::process_uprobe, 7, 5, 12, 6, 8, 13, true},
     {event::Type::process_usdt, 8, 6, 11, 7, 9, 0, true},
     {event::Type::process_lsm, 7, 5, 8, 6, 9, 0, true},
+    {event::Type::process_plugin, 5, 6, 0, 8, 7, 0, true},
 };
 
 // Null for events that hooks do not make.

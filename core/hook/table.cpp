@@ -34,6 +34,10 @@ Hook::Fields encode_instance(Type type, const Instance& from) {
       tail.u64(kUprobeRefCtrOffset, from.ref_ctr_offset);
       break;
     }
+    case Type::process_plugin:
+      head.str(kPluginId, from.provider);
+      head.str(kPluginEvent, from.name);
+      break;
     default:
       head.str(kUsdtPath, from.path);
       head.str(kUsdtProvider, from.provider);

@@ -40,7 +40,7 @@ struct Instance {
   std::string path;                         // uprobe, usdt
   std::string symbol;                       // uprobe
   uint64_t offset = 0, ref_ctr_offset = 0;  // uprobe
-  std::string provider, name;               // usdt
+  std::string provider, name;               // usdt; plugin: its id, the section
 };
 
 struct HookInfo {

@@ -87,6 +87,7 @@ Compiled compile(const Policy& policy, Environment& environment) {
       compiled.attributes[key] = *value;
     }
     compiled.info.type = event::Type::process_plugin;
+    compiled.info.instances.emplace_back().name = *hook.section;
     compiled.info.policy = *policy.name;
     compiled.info.message = *hook.hook.message;
     for (const auto& tag : hook.hook.tags) {

@@ -99,3 +99,45 @@ def test_type_and_operator_of_a_plugin(env):
         refused = daemon.tetra("tracingpolicy", "add", policy, check=False)
         assert refused.returncode != 0
         assert "inode_number" in refused.stderr, refused.stderr
+
+
+SECTION = """apiVersion: cilium.io/v1alpha1
+kind: TracingPolicy
+metadata: {name: %s}
+spec:
+  things:
+  - do: %s
+    message: hello
+%s"""
+
+
+@sensor
+def test_section_of_a_plugin(env):
+    """A section that only the plugin knows: its scalars arrive, its objects end with the policy, its failures have a reason."""
+    module = env.build / "tests/integration/plugins/modules/hooks.so"
+    if not module.exists():
+        raise Skip(f"no {module}; build the target plugin_host_integration")
+    plugins = env.tmp / "lib" / "tetragon"
+    shutil.copytree(env.build / "lib" / "tetragon", plugins)
+    shutil.copy(module, plugins / "hooks" / "hooks.so")
+    os.chmod(plugins / "hooks" / "hooks.so", 0o755)
+    policy = env.tmp / "policy.yaml"
+
+    with env.daemon(f"--plugin-dir={plugins}") as daemon:
+        def add(name: str, what: str, rest: str = ""):
+            policy.write_text(SECTION % (name, what, rest))
+            return daemon.tetra("tracingpolicy", "add", policy, check=False)
+
+        done = add("good", "all")
+        assert done.returncode == 0, done.stderr
+        assert "good" in daemon.tetra("tracingpolicy", "list").stdout
+        daemon.tetra("tracingpolicy", "delete", "good")
+        assert "removed: closed" in daemon.log(), daemon.log_tail()
+
+        for name, what, reason in (("half", "fail", "half of the hook is attached"), ("broken", "throw", "no hook today")):
+            done = add(name, what)
+            assert done.returncode != 0
+            assert reason in done.stderr, done.stderr
+        done = add("values", "all", "    args:\n    - {index: 0, type: int}\n")
+        assert done.returncode != 0
+        assert 'not possible in section "things"' in done.stderr, done.stderr

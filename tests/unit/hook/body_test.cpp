@@ -91,6 +91,14 @@ TEST_CASE("process_lsm") {
         R"("tags":["tag.one","tag.two"]})");
 }
 
+TEST_CASE("process_plugin: a section of a plugin") {
+  const Values values;
+  CHECK(body_json(other_info(event::Type::process_plugin), values.record, "tetragon.ProcessPlugin") ==
+        R"({"plugin":"libc","event":"setjmp",)"
+        R"("args":[{"string_arg":"hello"},{"int_arg":5,"label":"number"}],"policy_name":"files",)"
+        R"("tags":["tag.one","tag.two"],"message":"a message"})");
+}
+
 TEST_CASE("a policy without message, tags and arguments") {
   HookInfo info;
   info.id = 1;

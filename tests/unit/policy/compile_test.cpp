@@ -518,6 +518,8 @@ TEST_CASE("compile: sections of plugins take no values") {
   CHECK(hook.section == "timers");
   CHECK(hook.attributes.at("every") == "5s");
   CHECK(hook.info.message == "hello");
+  REQUIRE(hook.info.instances.size() == 1);
+  CHECK(hook.info.instances[0].name == "timers");
   CHECK(kernel.error("timers:\n- every: 5s\n  args:\n  - index: 0\n    type: int\n") ==
         "spec.timers[0]: args, data and return are not possible in section \"timers\" of a plugin: nothing would read "
         "them; keep message, tags and the plugin's own keys");
