@@ -60,7 +60,7 @@ static __always_inline void tg_loader_path(struct tg_loader_buffer *out, struct 
 
 /* A function of its own: two copies, of exec and of what it calls, are more stack than a chain of calls may have (512
  * bytes in all, without the private stacks of 6.13). */
-static __noinline int tg_loader_report(struct file *file, __u32 flags)
+static __noinline int tg_loader_report(struct file *file, __u64 mapping, __u32 flags)
 {
 	struct task_struct *task = bpf_get_current_task_btf();
 	struct tg_loader_buffer *out;
@@ -78,7 +78,7 @@ static __noinline int tg_loader_report(struct file *file, __u32 flags)
 	process = tg_process_find(task->tgid);
 	if (process)
 		out->record.process = process->key;
-	tg_build_id(&out->record, (__u64)file->f_mapping);
+	tg_build_id(&out->record, mapping);
 	tg_loader_path(out, file, task);
 	size = out->record.path_size;
 	tg_opaque(size);
@@ -99,7 +99,7 @@ static long tg_loader_vma(struct task_struct *task, struct vm_area_struct *vma, 
 	struct file *file = vma->vm_file;
 
 	if (file && (found->any || vma->vm_flags & TG_VM_EXEC))
-		tg_loader_report(file, found->flags);
+		tg_loader_report(file, (__u64)file->f_mapping, found->flags);
 	return 0;
 }
 
@@ -108,6 +108,16 @@ static __always_inline void tg_loader_at(__u64 address, __u32 flags, bool any)
 	struct tg_loader_found found = {.flags = flags, .any = any};
 
 	bpf_find_vma(bpf_get_current_task_btf(), address, tg_loader_vma, &found, 0);
+}
+
+/* What is mapped of a file on overlayfs is another file, of the layer below, and it has the pages. */
+static long tg_loader_backing(struct task_struct *task, struct vm_area_struct *vma, __u64 *mapping)
+{
+	struct file *file = vma->vm_file;
+
+	if (file)
+		*mapping = (__u64)file->f_mapping;
+	return 0;
 }
 
 /* ---- system calls -------------------------------------------------------------------------------------------------- */
@@ -198,9 +208,14 @@ SEC("tp_btf/sched_process_exec")
 int BPF_PROG(tg_loader_exec, struct task_struct *task, int old_pid, struct linux_binprm *bprm)
 {
 	struct mm_struct *mm = task->mm;
-	__u64 linker = 0;
+	struct file *file = bprm->file;
+	__u64 linker = 0, mapping;
 
-	tg_loader_report(bprm->file, TG_LOADER_AT_EXEC);
+	if (file) {
+		mapping = (__u64)file->f_mapping;
+		bpf_find_vma(bpf_get_current_task_btf(), mm->start_code, tg_loader_backing, &mapping, 0);
+		tg_loader_report(file, mapping, TG_LOADER_AT_EXEC);
+	}
 	for (int i = 0; i < TG_AUXV_PAIRS; i++) {
 		__u64 pair[2] = {};
 
