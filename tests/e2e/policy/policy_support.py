@@ -1,8 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """What the cases of policies share: policies as text, processes that do one thing, and the events that come of it."""
 
+import atexit
 import ctypes
+import json
 import os
+import shutil
 import tempfile
 from pathlib import Path
 
@@ -20,8 +23,15 @@ def policy(name: str, spec: str) -> str:
     return f"apiVersion: cilium.io/v1alpha1\nkind: TracingPolicy\nmetadata:\n  name: {name}\nspec:\n{spec.strip(chr(10))}\n"
 
 
-def folder_of(policies: list[str]) -> str:
+def new_folder() -> Path:
+    """One that the cases of a file share: policies name paths before a case runs. Removed at the end."""
     path = Path(tempfile.mkdtemp(prefix="tetragon-policy-"))
+    atexit.register(shutil.rmtree, path, ignore_errors=True)
+    return path
+
+
+def folder_of(policies: list[str]) -> str:
+    path = new_folder()
     for number, text in enumerate(policies):
         (path / f"{number:02}.yaml").write_text(text)
     return str(path)
@@ -73,6 +83,5 @@ def value(argument: dict):
 
 
 def states(daemon) -> dict[str, dict]:
-    import json
     listed = json.loads(daemon.tetra("tracingpolicy", "list", "-o", "json").stdout)
     return {one["name"]: one for one in listed.get("policies", [])}

@@ -5,14 +5,13 @@ import json
 import os
 import shutil
 import subprocess
-import tempfile
 from pathlib import Path
 
 from lib import Skip, requires, timeout
 from lib.features import probe
-from policy_support import child, folder_of, hits, policy, states, syscall
+from policy_support import child, folder_of, hits, new_folder, policy, states, syscall
 
-PLACE = Path(tempfile.mkdtemp(prefix="tetragon-policy-backends-"))
+PLACE = new_folder()
 FOLDER: list[str] = []
 MARK = 7680000
 

@@ -4,13 +4,11 @@
 import os
 import socket
 import subprocess
-import tempfile
-from pathlib import Path
 
 from lib import requires
-from policy_support import child, folder_of, hit, hits, policy, states
+from policy_support import child, folder_of, hit, hits, new_folder, policy, states
 
-PLACE = Path(tempfile.mkdtemp(prefix="tetragon-policy-lsm-"))
+PLACE = new_folder()
 FOLDER: list[str] = []
 KIND = "process_lsm"
 

@@ -4,13 +4,11 @@
 import os
 import shutil
 import subprocess
-import tempfile
-from pathlib import Path
 
 from lib import sensor
-from policy_support import CLONE_NEWPID, CLONE_NEWUTS, LIBC, child, folder_of, hits, policy, states, syscall, value
+from policy_support import CLONE_NEWPID, CLONE_NEWUTS, LIBC, child, folder_of, hits, new_folder, policy, states, syscall, value
 
-PLACE = Path(tempfile.mkdtemp(prefix="tetragon-policy-selectors-"))
+PLACE = new_folder()
 PYTHON = os.path.realpath("/proc/self/exe")
 MARK = 7650000  # no process has this number
 FOLDER: list[str] = []

@@ -8,13 +8,11 @@ import os
 import shutil
 import struct
 import subprocess
-import tempfile
-from pathlib import Path
 
 from lib import Skip, sensor
-from policy_support import child, folder_of, hit, hits, policy, states, syscall, value
+from policy_support import child, folder_of, hit, hits, new_folder, policy, states, syscall, value
 
-PLACE = Path(tempfile.mkdtemp(prefix="tetragon-policy-files-"))
+PLACE = new_folder()
 FOLDER: list[str] = []
 FD, BIG_FD, VECTOR_FD = 700, 701, 702
 

@@ -7,13 +7,11 @@ import fcntl
 import os
 import socket
 import struct
-import tempfile
-from pathlib import Path
 
 from lib import requires
-from policy_support import CLONE_NEWNET, LIBC, child, folder_of, hit, hits, policy, states, syscall, value
+from policy_support import CLONE_NEWNET, LIBC, child, folder_of, hit, hits, new_folder, policy, states, syscall, value
 
-PLACE = Path(tempfile.mkdtemp(prefix="tetragon-policy-types-"))
+PLACE = new_folder()
 PYTHON = os.path.realpath("/proc/self/exe")
 FOLDER: list[str] = []
 OURS = f'matchBinaries: [{{operator: In, values: ["{PYTHON}"]}}]'
@@ -198,7 +196,8 @@ def test_bpf_and_perf(env):
     pid = child(use)
     program = hit(daemon, "bpf-prog", pid)["args"][0]["bpf_prog_arg"]
     assert program["ProgType"] == "BPF_PROG_TYPE_KPROBE" and program["InsnCnt"] == 2 and program["ProgName"] == "probe", program
-    assert hit(daemon, "perf-event", pid)["args"][0]["perf_event_arg"]["Type"] == "PERF_TYPE_SOFTWARE"
+    event = hit(daemon, "perf-event", pid)
+    assert event["args"][0]["perf_event_arg"]["Type"] == "PERF_TYPE_SOFTWARE", event
 
 
 @requires("kprobes")
