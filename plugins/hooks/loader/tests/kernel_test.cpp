@@ -2,13 +2,16 @@
 // What this process and its children map, as the plugin in a real host reports it.
 #include <doctest/doctest.h>
 #include <fcntl.h>
+#include <sched.h>
 #include <stdlib.h>
 #include <sys/mman.h>
+#include <sys/mount.h>
 #include <sys/wait.h>
 #include <tetragon/abi.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <filesystem>
 
 #include "core/bpf_runtime/features.h"
 #include "core/bpf_runtime/ring_reader.h"
@@ -240,6 +243,39 @@ TEST_CASE("exec maps the program and its dynamic linker") {
       CHECK(found.size() == 1);
     }
   }
+}
+
+TEST_CASE("a program on overlayfs: the layer below has its pages") {
+  if (!kernel_allows()) return;
+  char folder[] = "/tmp/loader_test.XXXXXX";
+  REQUIRE(::mkdtemp(folder) != nullptr);
+  const std::filesystem::path base = folder;
+  for (const char* name : {"lower", "other", "merged"}) std::filesystem::create_directory(base / name);
+  std::filesystem::copy_file(SAMPLE, base / "lower/program");
+  const std::string program = base / "merged/program";
+  const std::string layers = "lowerdir=" + (base / "lower").string() + ":" + (base / "other").string();
+  Kernel kernel;
+  auto attached = kernel.add();
+  const pid_t child = ::fork();
+  if (child == 0) {
+    if (::unshare(CLONE_NEWNS) != 0 || ::mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0 ||
+        ::mount("overlay", (base / "merged").c_str(), "overlay", MS_RDONLY, layers.c_str()) != 0) {
+      ::_exit(125);
+    }
+    ::execl(program.c_str(), program.c_str(), nullptr);
+    ::_exit(126);
+  }
+  int status = 0;
+  REQUIRE(::waitpid(child, &status, 0) == child);
+  std::filesystem::remove_all(base);
+  if (WIFEXITED(status) && WEXITSTATUS(status) == 125) {
+    MESSAGE("SKIPPED: overlayfs cannot be mounted here");
+    return;
+  }
+  const auto found = kernel.of(child);
+  REQUIRE_FALSE(found.empty());
+  CHECK(found[0].path == program);
+  CHECK(found[0].build_id == id_of(SAMPLE));
 }
 
 TEST_CASE("policies share the programs") {
