@@ -134,6 +134,17 @@ def test_section_of_a_plugin(env):
         daemon.tetra("tracingpolicy", "delete", "good")
         assert "removed: closed" in daemon.log(), daemon.log_tail()
 
+        # Its own place to hook, with the engine and the records of all hooks.
+        done = add("reports", "report")
+        assert done.returncode == 0, done.stderr
+        child = spawn(["/bin/true"])
+        child.wait()
+        event = daemon.events.wait_for(lambda e: e.get("process_plugin", {}).get("process", {}).get("pid") == child.pid,
+                                       what="event of the section")["process_plugin"]
+        assert (event["plugin"], event["event"]) == ("test.hooks", "things"), event
+        assert (event["policy_name"], event["message"]) == ("reports", "hello"), event
+        daemon.tetra("tracingpolicy", "delete", "reports")
+
         for name, what, reason in (("half", "fail", "half of the hook is attached"), ("broken", "throw", "no hook today")):
             done = add(name, what)
             assert done.returncode != 0

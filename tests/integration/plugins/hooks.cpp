@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Serves two sections of policies. The attribute "do" of a hook says how far hook_add goes.
 #include <tetragon/plugin.h>
+#include <tetragon/sdk/hook_record.h>
 
 #include <cstddef>
 #include <memory>
@@ -8,6 +9,7 @@
 #include <string>
 
 #include "half.bpf.elf.h"
+#include "report.bpf.elf.h"
 
 namespace {
 
@@ -33,10 +35,11 @@ class Hooks {
     if (what == "nothing") {
       return nullptr;
     }
-    auto bpf = hook.open_bpf(bpf_elfs[0]);
+    const bool reports = what == "report";
+    auto bpf = hook.open_bpf(bpf_elfs[reports ? 1 : 0]);
     TETRAGON_SDK_TRY(bpf);
     TETRAGON_SDK_TRY(bpf->load());
-    TETRAGON_SDK_TRY(bpf->attach("on_exit"));
+    TETRAGON_SDK_TRY(bpf->attach(reports ? "on_exec" : "on_exit"));
     if (what == "fail") {
       return Error(TETRAGON_E_UNSUPPORTED, "half of the hook is attached");
     }
@@ -51,7 +54,9 @@ class Hooks {
     }
   }
 
-  static constexpr tetragon_bpf_elf bpf_elfs[] = {bpf_elf("half", TETRAGON_BPF_HALF)};
+  static constexpr tetragon_record_kind record_kinds[] = {TETRAGON_SDK_HOOK_RECORD_KINDS};
+  static constexpr tetragon_bpf_elf bpf_elfs[] = {bpf_elf("half", TETRAGON_BPF_HALF),
+                                                  bpf_elf("report", TETRAGON_BPF_REPORT)};
   static constexpr std::string_view policy_section = "things";
   static constexpr std::string_view more_sections = "others";
 
