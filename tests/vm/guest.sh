@@ -14,7 +14,8 @@ if [ -f "$VM_BUILD/CTestTestfile.cmake" ]; then
 fi
 
 # 77: every case was skipped with its reason, which the result file has.
-python3 "$VM_ROOT/tests/e2e/run.py" --build "$VM_BUILD" --out "$out"
+# shellcheck disable=SC2086 # parts of names, none with a blank
+python3 "$VM_ROOT/tests/e2e/run.py" --build "$VM_BUILD" --out "$out" $VM_E2E
 rc=$?
 [ $rc = 0 ] || [ $rc = 77 ] || code=1
 exit $code

@@ -29,6 +29,8 @@ class Kernel:
     expect: dict
     modules_dir: Path | None = None
     boot_modules: list[Path] = field(default_factory=list)
+    e2e: list[str] = field(default_factory=list)  # parts of the names of the cases that run there; empty: all
+    exclude: str = ""  # kernel test cases that do not, as doctest takes it
 
 
 def cache_dir() -> Path:
@@ -46,6 +48,10 @@ def find(name: str, refresh: bool = False) -> Kernel:
     return find_debian(name, entry, refresh)
 
 
+def cases(entry: dict) -> dict:
+    return {"e2e": entry.get("e2e", []), "exclude": entry.get("exclude", "")}
+
+
 def find_prebuilt(name: str, entry: dict) -> Kernel:
     folders = [cache_dir()] + [(ROOT / p).resolve() for p in entry.get("search", [])]
     if os.environ.get("TETRAGON_TEST_KERNELS"):
@@ -53,7 +59,7 @@ def find_prebuilt(name: str, entry: dict) -> Kernel:
     for folder in folders:
         image = folder / entry["image"]
         if image.is_file():
-            return Kernel(name, image, entry["expect"])
+            return Kernel(name, image, entry["expect"], **cases(entry))
     raise Unavailable(f"no {entry['image']} in {', '.join(map(str, folders))}; {entry['how']}")
 
 
@@ -67,7 +73,7 @@ def find_debian(name: str, entry: dict, refresh: bool) -> Kernel:
             fetch_debian(entry["meta_package"], folder)
     release = (folder / "complete").read_text().strip()
     modules_dir = folder / "lib" / "modules" / release
-    return Kernel(name, folder / "boot" / f"vmlinuz-{release}", entry["expect"], modules_dir, boot_modules(modules_dir))
+    return Kernel(name, folder / "boot" / f"vmlinuz-{release}", entry["expect"], modules_dir, boot_modules(modules_dir), **cases(entry))
 
 
 def run_tool(*command: str, cwd: Path | None = None) -> str:
