@@ -19,7 +19,7 @@ struct tg_path_arg { /* FILE, PATH, DENTRY, FD, KIOCB, BINPRM; the path follows 
 	__u16 reserved;
 };
 
-struct tg_sock_arg { /* SOCK, SOCKET */
+struct tg_sock_arg {  /* SOCK, SOCKET */
 	__u64 cookie; /* kernel address */
 	__u32 mark, priority;
 	__u16 family, type, protocol;

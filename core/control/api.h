@@ -41,8 +41,8 @@ struct Api {
   pipeline::Pipeline& pipeline;
   policy::Manager& policies;
   bool deprecated_policy_calls = false;  // --enable-deprecated-tracingpolicy-grpc
-  uint64_t event_queue_size = 10000;  // per subscriber
-  std::vector<int> ancestor_events;   // event types that carry ancestors
+  uint64_t event_queue_size = 10000;     // per subscriber
+  std::vector<int> ancestor_events;      // event types that carry ancestors
   std::function<std::vector<ProbeResult>()> probes;
   std::function<std::vector<SensorInfo>()> sensors;
   std::function<std::vector<std::pair<std::string, std::string>>()> settings;
