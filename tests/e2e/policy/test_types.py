@@ -190,14 +190,14 @@ def test_bpf_and_perf(env):
     def use():
         from lib.features import PROG_TYPE_KPROBE, RETURN_0, load_program
         load_program(PROG_TYPE_KPROBE, RETURN_0)
-        attributes = ctypes.create_string_buffer(struct.pack("<IIQ", 1, 112, 0), 112)  # PERF_TYPE_SOFTWARE, the CPU's clock
+        attributes = ctypes.create_string_buffer(struct.pack("<IIQ", 1, 112, 2), 112)  # PERF_TYPE_SOFTWARE, page faults
         LIBC.syscall(ctypes.c_long({"x86_64": 298, "aarch64": 241}[os.uname().machine]), attributes, 0, -1, -1, 0)
     daemon = daemon_of(env)
     pid = child(use)
     program = hit(daemon, "bpf-prog", pid)["args"][0]["bpf_prog_arg"]
     assert program["ProgType"] == "BPF_PROG_TYPE_KPROBE" and program["InsnCnt"] == 2 and program["ProgName"] == "probe", program
     event = hit(daemon, "perf-event", pid)
-    assert event["args"][0]["perf_event_arg"]["Type"] == "PERF_TYPE_SOFTWARE", event
+    assert event["args"][0]["perf_event_arg"] == {"Type": "PERF_TYPE_SOFTWARE", "Config": "2"}, event
 
 
 @requires("kprobes")
