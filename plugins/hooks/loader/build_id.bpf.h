@@ -29,6 +29,19 @@ struct tg_elf_walk {
 	__u64 id;    /* where in the file */
 };
 
+/* In a map and not on the stack: a kernel without ab5cfac139ab (6.7) verifies one step of a loop only, and takes what
+ * that one step leaves on the stack for what all of them leave. The verifier does not know what a map holds. */
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct tg_elf_walk);
+} tg_elf_scratch SEC(".maps");
+
+struct tg_elf_loop {
+	struct tg_elf_walk *walk;
+};
+
 struct tg_elf_head { /* both classes up to here; then the 64-bit fields */
 	__u32 magic;
 	__u8 class, data, version, abi;
@@ -48,8 +61,9 @@ struct tg_elf_head { /* both classes up to here; then the 64-bit fields */
 	};
 };
 
-static long tg_elf_segment(__u32 index, struct tg_elf_walk *walk)
+static long tg_elf_segment(__u32 index, struct tg_elf_loop *loop)
 {
+	struct tg_elf_walk *walk = loop->walk;
 	__u64 offset, size;
 	__u32 note;
 
@@ -85,8 +99,9 @@ next:
 	return 0;
 }
 
-static long tg_elf_note(__u32 index, struct tg_elf_walk *walk)
+static long tg_elf_note(__u32 index, struct tg_elf_loop *loop)
 {
+	struct tg_elf_walk *walk = loop->walk;
 	__u32 head[4]; /* size of the owner, of the content, type, owner */
 	__u64 content;
 
@@ -135,8 +150,10 @@ static __always_inline void tg_build_id_copy(struct tg_loader_record *record, co
 /* Into record->build_id and the flags that say why there is none. */
 static __always_inline void tg_build_id(struct tg_loader_record *record, __u64 mapping)
 {
-	struct tg_elf_walk walk = {.mapping = mapping};
+	struct tg_elf_loop loop;
+	struct tg_elf_walk *walk;
 	struct tg_elf_head head;
+	__u32 zero = 0;
 
 	record->build_id_size = 0;
 	__builtin_memset(record->build_id, 0, sizeof(record->build_id));
@@ -148,14 +165,20 @@ static __always_inline void tg_build_id(struct tg_loader_record *record, __u64 m
 		record->flags |= TG_LOADER_NO_BUILD_ID;
 		return;
 	}
-	walk.is_64 = head.class == 2;
-	walk.table = walk.is_64 ? head.big.phoff : head.small.phoff;
-	walk.entry = walk.is_64 ? head.big.phentsize : head.small.phentsize;
-	walk.count = walk.is_64 ? head.big.phnum : head.small.phnum;
-	bpf_loop(TG_ELF_SEGMENTS, tg_elf_segment, &walk, 0);
-	bpf_loop(TG_ELF_NOTES, tg_elf_note, &walk, 0);
-	if (walk.found)
-		tg_build_id_copy(record, &walk);
+	walk = bpf_map_lookup_elem(&tg_elf_scratch, &zero);
+	if (!walk)
+		return;
+	__builtin_memset(walk, 0, sizeof(*walk));
+	loop.walk = walk;
+	walk->mapping = mapping;
+	walk->is_64 = head.class == 2;
+	walk->table = walk->is_64 ? head.big.phoff : head.small.phoff;
+	walk->entry = walk->is_64 ? head.big.phentsize : head.small.phentsize;
+	walk->count = walk->is_64 ? head.big.phnum : head.small.phnum;
+	bpf_loop(TG_ELF_SEGMENTS, tg_elf_segment, &loop, 0);
+	bpf_loop(TG_ELF_NOTES, tg_elf_note, &loop, 0);
+	if (walk->found)
+		tg_build_id_copy(record, walk);
 	else
 		record->flags |= TG_LOADER_NO_BUILD_ID;
 }
