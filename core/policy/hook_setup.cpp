@@ -108,8 +108,8 @@ uint32_t syscall_index(uint32_t number) {
 Result<void> configure_object(Object& object, const CompiledHook& hook) {
   tg_hook_config config = hook.config;
   if (hook.targets.size() > 1) config.flags |= TG_HOOK_COOKIE;
-  // Only an object on the tracepoints of all system calls has to ask which one it is.
-  const bool by_number = object.has_const("tg_by_number");
+  // Only an object on the tracepoints of all system calls has to ask which one it is, and only when there are several.
+  const bool by_number = object.has_const("tg_by_number") && hook.targets.size() > 1;
   if (by_number) config.flags |= TG_HOOK_BY_NUMBER;
   if (object.has_const("tg_hook")) {
     TETRAGON_TRY(object.set_const("tg_hook", bytes_of(config)));
@@ -166,7 +166,7 @@ Result<void> fill_object(Object& object, const CompiledHook& hook) {
       TETRAGON_TRY(fill_address<tg_address6_key>(object, "tg_addresses6", one));
     }
   }
-  if (object.has_const("tg_by_number")) {
+  if (object.has_const("tg_by_number") && hook.targets.size() > 1) {
     for (const HookTarget& target : hook.targets) {
       if (target.syscall == UINT32_MAX) continue;
       const uint32_t value = 1 + target.instance;
