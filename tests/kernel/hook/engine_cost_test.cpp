@@ -29,7 +29,7 @@ void print(const char* what, Engine& engine, std::initializer_list<std::uint64_t
                 cost.ns, over, cost.verified, cost.instructions, cost.load_ms);
   MESSAGE(line);
   CHECK(cost.verified <
-        950'000);  // the kernel's limit is a million; 6.1 prunes least  // the kernel's limit is a million
+        950'000);  // the kernel's limit is a million; 6.1 prunes least
 }
 
 }  // namespace
