@@ -60,6 +60,11 @@ POLICIES = [
     - {index: 0, type: cap_effective}
     - {index: 0, type: cap_permitted}
     - {index: 0, type: cap_inheritable}"""),
+    on("capset", "security_capset", """
+    - {index: 0, type: nop}
+    - {index: 1, type: cap_effective}
+    - {index: 2, type: kernel_cap_t}""",
+       f'- matchArgs: [{{operator: CapabilitiesGained, args: [2, 1]}}]\n      {OURS}'),
     on("capability", "cap_capable", "- {index: 0, type: cred}\n    - {index: 1, type: user_namespace}\n    - {index: 2, type: capability}"),
     on("bpf-prog", "security_bpf_prog", "- {index: 0, type: bpf_prog}"),
     on("perf-event", "security_perf_event_alloc", "- {index: 0, type: perf_event}"),
@@ -183,6 +188,25 @@ def test_credentials(env):
     pid = child(lambda: LIBC.sethostname(None, 4096))  # refused, but only after the privilege was looked at
     event = hit(daemon, "capability", pid, lambda inner: inner["args"][2]["capability_arg"]["name"] == "CAP_SYS_ADMIN")
     assert event["args"][2]["capability_arg"]["value"] == 21 and event["args"][1]["user_ns_arg"]["level"] == 0, event
+
+
+@requires("kprobes")
+def test_capabilities_gained(env):
+    """Taken away: no event. Given back: one, with the set that has it."""
+    boot = 1 << 22
+
+    def lose_and_gain():
+        head = (ctypes.c_uint32 * 2)(0x20080522, 0)
+        sets = (ctypes.c_uint32 * 6)()
+        syscall("capget", ctypes.byref(head), ctypes.byref(sets))
+        for effective in (sets[0] & ~boot, sets[0] | boot):
+            sets[0] = effective
+            syscall("capset", ctypes.byref(head), ctypes.byref(sets))
+    found = hits(library(env), "capset", child(lose_and_gain))
+    assert len(found) == 1, found
+    old, new = (int(value(one), 16) for one in found[0]["args"])
+    assert "cap_effective_arg" in found[0]["args"][0] and "kernel_cap_t_arg" in found[0]["args"][1], found
+    assert not old & boot and new & boot, found
 
 
 @requires("kprobes")
