@@ -180,7 +180,8 @@ static __always_inline __u64 make_skb(void)
 	*(__u32 *)FIELD(made->object, struct sk_buff, mark) = 77;
 	*(__u16 *)FIELD(made->object, struct sk_buff, network_header) = packet->network_header;
 	*(__u16 *)FIELD(made->object, struct sk_buff, protocol) = bpf_htons(packet->protocol);
-	*(__u8 *)FIELD(made->object, struct sk_buff, active_extensions) = 0;
+	if (bpf_core_field_exists(((struct sk_buff *)0)->active_extensions))
+		*(__u8 *)FIELD(made->object, struct sk_buff, active_extensions) = 0;
 	if (packet->sec_path_len && bpf_core_enum_value_exists(enum skb_ext_id, SKB_EXT_SEC_PATH)) {
 		__u64 id = bpf_core_enum_value(enum skb_ext_id, SKB_EXT_SEC_PATH) & 15;
 
