@@ -41,7 +41,7 @@ TEST_CASE("programs and libraries of this machine are opened, and have a build i
 TEST_CASE("what is not a program is refused with the reason") {
   CHECK(ElfFile::open("/no/such").error().code() == Code::not_found);
   CHECK(ElfFile::open("/dev/null").error().message() == "\"/dev/null\" is not a regular file");
-  CHECK(ElfFile::open(__FILE__).error().message().find("not an ELF file") != std::string::npos);
+  CHECK(ElfFile::open("/etc/passwd").error().message().find("not an ELF file") != std::string::npos);
   char folder[] = "/tmp/elf_test.XXXXXX";
   REQUIRE(::mkdtemp(folder) != nullptr);
   const std::string pipe = std::string(folder) + "/pipe";
