@@ -41,7 +41,7 @@ class Record {
     std::string all(reinterpret_cast<const char*>(&head), sizeof(head));
     all += body;
     all.resize(all.size() - cut);
-    std::vector<std::uint64_t> aligned((all.size() + 7) / 8);
+    std::vector<std::uint64_t> aligned(all.size() / 8 + 1);
     std::memcpy(aligned.data(), all.data(), all.size());
     return sdk::decode_hook_record({reinterpret_cast<const std::byte*>(aligned.data()), all.size()},
                                    sdk::EventOut(events.out()));

@@ -26,8 +26,8 @@ struct Decoded {
 };
 
 Decoded decode(const std::string& bytes) {
-  // As the ring has it: aligned, and nothing behind it.
-  std::vector<uint64_t> aligned((bytes.size() + 7) / 8);
+  // As the ring has it: aligned.
+  std::vector<uint64_t> aligned(bytes.size() / 8 + 1);
   std::memcpy(aligned.data(), bytes.data(), bytes.size());
   Decoded decoded{};
   tetragon_event_out out{};
