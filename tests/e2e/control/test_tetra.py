@@ -130,11 +130,13 @@ def test_unary_commands(env):
     assert info["Conf"]["server-address"] == f"unix://{daemon.socket_path}" and info["Conf"]["rb-size"] == "0", info["Conf"]
     sensors = daemon.tetra("sensors", "list").stdout
     assert "tetragon.process" in sensors and "enabled" in sensors, sensors
-    assert daemon.tetra("tracingpolicy", "list", check=False).stderr.find("rash") < 0
     policy = env.tmp / "policy.yaml"
     policy.write_text("apiVersion: cilium.io/v1alpha1\nkind: TracingPolicy\nmetadata:\n  name: x\nspec: {}\n")
-    done = daemon.tetra("tracingpolicy", "add", policy, check=False)
-    assert done.returncode == 1 and done.stderr.startswith("Error: "), done
+    assert daemon.tetra("tracingpolicy", "add", policy).stdout == f'tracing policy "{policy}" added\n'
+    assert daemon.tetra("tracingpolicy", "list").stdout.splitlines()[1].split()[1:3] == ["x", "enabled"]
+    assert daemon.tetra("tracingpolicy", "delete", "x").stdout == 'tracing policy "x" deleted\n'
+    done = daemon.tetra("tracingpolicy", "delete", "x", check=False)
+    assert done.returncode == 1 and done.stderr.startswith("Error: ") and "no tracing policy" in done.stderr, done
 
 
 @sensor
