@@ -202,7 +202,7 @@ def test_capabilities_gained(env):
         for effective in (sets[0] & ~boot, sets[0] | boot):
             sets[0] = effective
             syscall("capset", ctypes.byref(head), ctypes.byref(sets))
-    found = hits(library(env), "capset", child(lose_and_gain))
+    found = hits(daemon_of(env), "capset", child(lose_and_gain))
     assert len(found) == 1, found
     old, new = (int(value(one), 16) for one in found[0]["args"])
     assert "cap_effective_arg" in found[0]["args"][0] and "kernel_cap_t_arg" in found[0]["args"][1], found

@@ -28,8 +28,7 @@ void print(const char* what, Engine& engine, std::initializer_list<std::uint64_t
   std::snprintf(line, sizeof(line), "%-44s %7.1f ns, over %7.1f; verified %6u, translated %5u, load %5.1f ms", what,
                 cost.ns, over, cost.verified, cost.instructions, cost.load_ms);
   MESSAGE(line);
-  CHECK(cost.verified <
-        950'000);  // the kernel's limit is a million; 6.1 prunes least
+  CHECK(cost.verified < 950'000);  // the kernel's limit is a million; 6.1 prunes least
 }
 
 }  // namespace
