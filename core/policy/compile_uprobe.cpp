@@ -32,6 +32,11 @@ void HookCompiler::uprobe() {
     error(hook_.path.place, ".path", native.error().message());
     return;
   }
+  if (!file->is_64() && (!hook_.args.empty() || *hook_.ret)) {
+    error(hook_.path.place, ".path",
+          "it is a 32-bit program: its arguments are not in registers and cannot be read; leave out args and return");
+    return;
+  }
   const auto add = [&](std::string symbol, Result<uint64_t> offset, size_t n, Place place, const std::string& field) {
     if (!offset.ok()) {
       error(place, field, offset.error().message());
