@@ -3,6 +3,7 @@
 
 import ctypes
 import json
+import mmap
 import os
 import shutil
 import signal
@@ -234,6 +235,8 @@ def test_sensitive_files(env):
         def use():
             probed.write_text("text")
             probed.read_text()
+            with probed.open("rb") as stream, mmap.mmap(stream.fileno(), 0, prot=mmap.PROT_READ):
+                pass
             os.truncate(probed, 1)
         pid = child(use)
         path = str(probed)
@@ -247,6 +250,7 @@ def test_sensitive_files(env):
         assert written.get("return", {}).get("int_arg", 0) == 0, written
         hit(daemon, "sensitive-files", pid, lambda e: is_about(e) and e["args"][1:] and e["args"][1].get("int_arg") == 4)
         hit(daemon, "sensitive-files", pid, lambda e: is_about(e) and "truncate" in e["function_name"])
+        hit(daemon, "sensitive-files", pid, lambda e: is_about(e) and e["function_name"] == "security_mmap_file")
     finally:
         probed.unlink(missing_ok=True)
         if made:
@@ -410,7 +414,7 @@ def test_modules(env):
     listed = {e["process_kprobe"]["function_name"] for e in daemon.events.find(
         lambda e: e.get("process_kprobe", {}).get("policy_name") == "kernel-modules")}
     assert "security_kernel_read_file" in listed, listed
-    if "free_module" in Path("/proc/kallsyms").read_text():
+    if " free_module\n" in Path("/proc/kallsyms").read_text():
         about("free_module")
 
 
