@@ -197,10 +197,10 @@ TG_READER tg_read_load_info(struct tg_value *value, __u64 raw, const volatile st
 	}
 	/* mod is the copy in the file's image until the module has its own memory. */
 	arg->taints = BPF_CORE_READ(info, mod, taints);
+	/* While the signature is checked the module has no name yet: that is no reason to lose the verdict. */
 	if (bpf_probe_read_kernel_str(arg->name, sizeof(arg->name), BPF_CORE_READ(info, name)) < 0)
-		tg_value_fail(value, -EFAULT);
-	else
-		tg_value_done(value, sizeof(*arg));
+		arg->name[0] = 0;
+	tg_value_done(value, sizeof(*arg));
 }
 
 #endif

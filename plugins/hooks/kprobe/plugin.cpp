@@ -40,20 +40,22 @@ class Kprobe {
     std::string refused;
     auto choices = choose(host_, request, &refused);
     TETRAGON_SDK_TRY(choices);
+    std::string failed;  // of those that were tried
     for (const Choice& choice : *choices) {
       const std::string name(to_string(choice.backend));
       auto attached = attach(hook, request, choice.backend);
       if (attached.ok()) {
-        const std::string reason = refused.empty() ? choice.reason : refused;
+        const std::string reason = failed.empty() ? choice.reason : failed;
         hook.say("backend", name + ": " + reason);
         host_.debug("policy " + std::string(request.policy()) + ": " +
                     std::string(sdk::view(request.targets()[0]->name)) +
                     (request.targets().size() > 1 ? " and others" : "") + " by " + name + " (" + reason + ")");
         return *attached;
       }
-      refused += (refused.empty() ? "" : "; ") + name + ": " + attached.error().message();
+      failed += (failed.empty() ? "" : "; ") + name + ": " + attached.error().message();
     }
-    return sdk::Error(TETRAGON_E_UNSUPPORTED, "this kernel has no way to hook it: " + refused);
+    return sdk::Error(TETRAGON_E_UNSUPPORTED, "this kernel has no way to hook it: " + refused +
+                                                  (refused.empty() || failed.empty() ? "" : "; ") + failed);
   }
 
   void hook_remove(sdk::Hook, void* state) noexcept {

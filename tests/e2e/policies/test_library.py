@@ -414,6 +414,11 @@ def test_modules(env):
     listed = {e["process_kprobe"]["function_name"] for e in daemon.events.find(
         lambda e: e.get("process_kprobe", {}).get("policy_name") == "kernel-modules")}
     assert "security_kernel_read_file" in listed, listed
+    if " module_sig_check\n" in Path("/proc/kallsyms").read_text():
+        # The module has no name yet when its signature is looked at.
+        event = daemon.events.wait_for(
+            lambda e: e.get("process_kprobe", {}).get("function_name") == "module_sig_check", what="check of a signature")
+        assert "signature_ok" in event["process_kprobe"]["args"][0]["module_arg"], event
     if " free_module\n" in Path("/proc/kallsyms").read_text():
         about("free_module")
 
