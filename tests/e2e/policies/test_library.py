@@ -13,10 +13,10 @@ import tempfile
 from pathlib import Path
 
 from lib import Skip, requires, sensor
-from lib.features import probe
+from lib.features import PROG_TYPE_KPROBE, RETURN_0, load_program, probe
+from lib.policies import LIBC, child, hit, states, syscall
 
 LIBRARY = Path(__file__).resolve().parents[3] / "policies"
-LIBC = ctypes.CDLL(None, use_errno=True)
 CHOSEN: list[Path] = []
 FOLDER: list[str] = []
 
@@ -42,45 +42,18 @@ def library(env):
     return env.shared_daemon(f"--tracing-policy-dir={folder()}")
 
 
-def hit(daemon, policy: str, pid: int, predicate=lambda event: True) -> dict:
-    """The first process_kprobe event of this policy and process that the predicate accepts."""
-    def matches(event):
-        inner = event.get("process_kprobe", {})
-        return inner.get("policy_name") == policy and inner["process"].get("pid") == pid and predicate(inner)
-    return daemon.events.wait_for(matches, what=f"event of policy {policy}, pid {pid}")["process_kprobe"]
-
-
 def call_named(name: str):
     return lambda event: event["function_name"].endswith(name)
-
-
-def child(action) -> int:
-    """Runs the action in a process of its own; its pid, when it has ended."""
-    pid = os.fork()
-    if pid == 0:
-        try:
-            action()
-        except OSError:
-            pass  # many triggers are refused, which is no less a trigger
-        finally:
-            os._exit(0)
-    os.waitpid(pid, 0)
-    return pid
-
-
-def syscall(number: int, *arguments) -> int:
-    return LIBC.syscall(ctypes.c_long(number), *(ctypes.c_long(one) if isinstance(one, int) else one for one in arguments))
 
 
 @sensor
 def test_all_are_loaded(env):
     daemon = library(env)
-    listed = json.loads(daemon.tetra("tracingpolicy", "list", "-o", "json").stdout)["policies"]
-    states = {policy["name"]: (policy["state"], policy.get("error", "")) for policy in listed}
-    assert len(states) == len(CHOSEN) and CHOSEN, (states, CHOSEN)
-    assert all(state == "TP_STATE_ENABLED" for state, _ in states.values()), states
+    listed = states(daemon)
+    assert len(listed) == len(CHOSEN) and CHOSEN, (listed, CHOSEN)
+    assert all(one["state"] == "TP_STATE_ENABLED" for one in listed.values()), listed
     # Which way each hook was taken, with the reason.
-    assert all("backend=" in policy["info"] or policy["name"] == "libraries" for policy in listed), listed
+    assert all("backend=" in one["info"] or name == "libraries" for name, one in listed.items()), listed
 
 
 @sensor
@@ -148,7 +121,7 @@ def test_namespace_changes(env):
 @sensor
 def test_modules_by_syscall(env):
     name = b"no_such_module_of_tetragon"
-    pid = child(lambda: syscall({"x86_64": 176, "aarch64": 106}[os.uname().machine], ctypes.c_char_p(name), 0))
+    pid = child(lambda: syscall("delete_module", ctypes.c_char_p(name), 0))
     event = hit(library(env), "kernel-modules-by-syscall", pid)
     assert event["function_name"].endswith("sys_delete_module") and event["args"][0]["string_arg"] == name.decode(), event
 
@@ -157,7 +130,7 @@ def test_modules_by_syscall(env):
 def test_bpf_by_syscall(env):
     def make_map():
         attributes = (ctypes.c_uint32 * 32)(2, 4, 8, 1)  # array, key 4, value 8, one element
-        syscall({"x86_64": 321, "aarch64": 280}[os.uname().machine], 0, ctypes.byref(attributes), 128)
+        syscall("bpf", 0, ctypes.byref(attributes), 128)
     event = hit(library(env), "bpf-by-syscall", child(make_map))
     assert event["args"][0].get("bpf_cmd_arg", "BPF_MAP_CREATE") == "BPF_MAP_CREATE", event
 
@@ -211,8 +184,7 @@ def test_process_memory(env):
 @sensor
 def test_libraries(env):
     daemon = library(env)
-    listed = json.loads(daemon.tetra("tracingpolicy", "list", "-o", "json").stdout)["policies"]
-    state = next((policy for policy in listed if policy["name"] == "libraries"), None)
+    state = states(daemon).get("libraries")
     assert state is not None and state["state"] == "TP_STATE_ENABLED", state
     process = subprocess.Popen(["/bin/true"])
     process.wait()
@@ -370,7 +342,7 @@ def test_credentials(env):
 @requires("kprobes")
 def test_capabilities(env):
     def use():
-        syscall({"x86_64": 176, "aarch64": 106}[os.uname().machine], ctypes.c_char_p(b"nothing"), 0)
+        syscall("delete_module", ctypes.c_char_p(b"nothing"), 0)
     pid = child(use)
     event = hit(library(env), "capabilities", pid, lambda e: e["args"][1]["capability_arg"]["name"] == "CAP_SYS_MODULE")
     assert event["args"][1]["capability_arg"]["value"] == 16, event
@@ -429,8 +401,7 @@ def test_bpf(env):
 
     def use():
         attributes = (ctypes.c_uint32 * 32)(2, 4, 8, 3)
-        syscall({"x86_64": 321, "aarch64": 280}[os.uname().machine], 0, ctypes.byref(attributes), 128)
-        from lib.features import PROG_TYPE_KPROBE, RETURN_0, load_program
+        syscall("bpf", 0, ctypes.byref(attributes), 128)
         load_program(PROG_TYPE_KPROBE, RETURN_0)
     pid = child(use)
     event = hit(daemon, "bpf", pid, lambda e: "bpf_map" in e["function_name"])

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from lib import TIME_SCALE, Skip, requires, timeout
 from lib.features import probe
-from policy_support import child, folder_of, hits, new_folder, policy, states, syscall
+from lib.policies import child, folder_of, hits, new_folder, policy, states, syscall
 
 PLACE = new_folder()
 FOLDER: list[str] = []

@@ -5,7 +5,7 @@ import json
 import subprocess
 
 from lib import TIME_SCALE, sensor
-from policy_support import child, folder_of, hits, policy, states, syscall
+from lib.policies import child, folder_of, hits, policy, states, syscall
 
 GOOD = policy("good", """
   kprobes:

@@ -6,7 +6,7 @@ import socket
 import subprocess
 
 from lib import requires
-from policy_support import child, folder_of, hit, hits, new_folder, policy, states
+from lib.policies import child, folder_of, hit, hits, new_folder, policy, states
 
 PLACE = new_folder()
 FOLDER: list[str] = []

@@ -6,7 +6,7 @@ import shutil
 import subprocess
 
 from lib import sensor
-from policy_support import CLONE_NEWPID, CLONE_NEWUTS, LIBC, child, folder_of, hits, new_folder, policy, states, syscall, value
+from lib.policies import CLONE_NEWPID, CLONE_NEWUTS, LIBC, child, folder_of, hits, new_folder, policy, states, syscall, value
 
 PLACE = new_folder()
 PYTHON = os.path.realpath("/proc/self/exe")

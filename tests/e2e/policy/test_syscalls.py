@@ -11,7 +11,7 @@ import subprocess
 
 from lib import Skip, sensor
 from lib.features import kernel_symbols
-from policy_support import child, folder_of, hit, hits, new_folder, policy, states, syscall, value
+from lib.policies import child, folder_of, hit, hits, new_folder, policy, states, syscall, value
 
 PLACE = new_folder()
 FOLDER: list[str] = []

@@ -5,7 +5,7 @@ import os
 import subprocess
 
 from lib import requires, sensor
-from policy_support import child, folder_of, hit, hits, policy, states, syscall
+from lib.policies import child, folder_of, hit, hits, policy, states, syscall
 
 FOLDER: list[str] = []
 KIND = "process_tracepoint"

@@ -9,7 +9,7 @@ import socket
 import struct
 
 from lib import requires
-from policy_support import CLONE_NEWNET, LIBC, child, folder_of, hit, hits, new_folder, policy, states, syscall, value
+from lib.policies import CLONE_NEWNET, LIBC, child, folder_of, hit, hits, new_folder, policy, states, syscall, value
 
 PLACE = new_folder()
 PYTHON = os.path.realpath("/proc/self/exe")
