@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // Drives the plugin with a host in memory: no daemon, no kernel, no root. Any test framework will do; this has none.
+#include <tetragon/testing/check.h>
 #include <tetragon/testing/fake_host.h>
 
 #include <csignal>
-#include <cstdio>
 #include <cstring>
 
 #include "signals.h"
@@ -13,15 +13,6 @@ using tetragon::testing::FakeHost;
 using tetragon::testing::PluginRunner;
 
 extern "C" const tetragon_plugin tetragon_plugin_v1;
-
-static int failures = 0;
-#define CHECK(condition)                                                      \
-  do {                                                                        \
-    if (!(condition)) {                                                       \
-      std::printf("%s:%d: %s is not true\n", __FILE__, __LINE__, #condition); \
-      ++failures;                                                             \
-    }                                                                         \
-  } while (false)
 
 static void starts_and_sets_its_constants() {
   FakeHost host;
@@ -80,6 +71,5 @@ int main() {
   starts_and_sets_its_constants();
   says_why_it_cannot_start();
   decodes();
-  std::printf("%s\n", failures == 0 ? "all good" : "there were failures");
-  return failures == 0 ? 0 : 1;
+  return tetragon::testing::outcome();
 }

@@ -10,11 +10,11 @@
 #include <cstring>
 #include <thread>
 
-#include "core/bpf_runtime/features.h"
 #include "decode.h"
 #include "groups.bpf.elf.h"
 #include "process.bpf.elf.h"
 #include "process.h"
+#include "tests/kernel/plugin_kernel.h"
 
 using namespace tetragon;
 
@@ -27,14 +27,7 @@ bpf_runtime::Bytes raw(const auto& value) {
 }  // namespace
 
 bool kernel_allows() {
-  static const auto features = bpf_runtime::probe_features("/sys/kernel/btf/vmlinux");
-  for (const char* name : {"ring_buffer", "btf"}) {
-    if (!features.supported(name)) {
-      MESSAGE("SKIPPED: " << name << ": " << features.find(name)->reason);
-      return false;
-    }
-  }
-  return true;
+  return testing::kernel_allows();
 }
 
 Sensor::Sensor(SensorOptions options) {

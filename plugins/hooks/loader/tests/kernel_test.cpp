@@ -13,27 +13,17 @@
 #include <algorithm>
 #include <filesystem>
 
-#include "core/bpf_runtime/features.h"
-#include "core/bpf_runtime/ring_reader.h"
-#include "core/bpf_runtime/runtime.h"
 #include "core/elf/file.h"
-#include "core/plugin_host/plugin_host.h"
 #include "core/util/fd.h"
 #include "core/util/file.h"
+#include "tests/kernel/plugin_kernel.h"
 
 using namespace tetragon;
 
 namespace {
 
 bool kernel_allows() {
-  static const auto features = bpf_runtime::probe_features("/sys/kernel/btf/vmlinux");
-  for (const char* name : {"ring_buffer", "btf", "tp_btf"}) {
-    if (!features.supported(name)) {
-      MESSAGE("SKIPPED: " << name << ": " << features.find(name)->reason);
-      return false;
-    }
-  }
-  return true;
+  return testing::kernel_allows({"ring_buffer", "btf", "tp_btf"});
 }
 
 struct Mapped {
@@ -41,33 +31,16 @@ struct Mapped {
   std::string path, build_id;
 };
 
-class Kernel {
+class Kernel : public testing::PluginKernel {
  public:
-  Kernel() {
-    plugin_host::Services services;
-    services.log = [this](uint32_t level, std::string_view plugin, std::string_view message) {
-      if (level >= TETRAGON_LOG_WARN && plugin == "tetragon.loader") warnings_.emplace_back(message);
-    };
-    services.config = [](std::string_view) { return std::nullopt; };
-    services.emit = [](std::span<const std::byte>) { return true; };
-    plugin_host::Options options;
-    options.plugin_dir = TEST_PLUGIN_DIR;
-    host_ = std::make_unique<plugin_host::PluginHost>(runtime_, services, options);
-    REQUIRE(host_->load_all().ok());
-    host_->start_all();
-    const auto info = host_->find("tetragon.loader");
-    REQUIRE(info);
-    INFO(info->reason);
-    REQUIRE(info->status == plugin_host::Status::started);
-  }
-  ~Kernel() { host_->stop_all(); }
+  Kernel() : PluginKernel("tetragon.loader", "loader", TEST_PLUGIN_DIR) {}
 
   std::unique_ptr<plugin_host::AttachedHook> add() {
     tetragon_hook_request request{};
     request.struct_size = sizeof(request);
     request.policy = {"test", 4};
     request.section = {"loader", 6};
-    auto attached = host_->add_hook(host_->serves("loader"), {}, request);
+    auto attached = host().add_hook(host().serves("loader"), {}, request);
     INFO((attached.ok() ? "" : attached.error().message()));
     REQUIRE(attached.ok());
     return std::move(*attached);
@@ -75,6 +48,7 @@ class Kernel {
 
   std::vector<Mapped> of(pid_t pid) {
     drain();
+    CHECK(bad() == 0);
     std::vector<Mapped> found;
     for (const Mapped& one : mapped_) {
       if (one.pid == static_cast<uint32_t>(pid)) found.push_back(one);
@@ -82,28 +56,9 @@ class Kernel {
     mapped_.clear();
     return found;
   }
-  const std::vector<std::string>& warnings() const { return warnings_; }
 
  private:
-  // The ring is there when the first object was loaded.
-  void drain() {
-    if (!reader_) {
-      auto ring = runtime_.shared_map_fd(bpf_runtime::kRingMap);
-      REQUIRE(ring.ok());
-      bpf_runtime::RingReaderOptions reader;
-      reader.on_record = [this](const void* record, std::size_t size) { take(record, size); };
-      auto made = bpf_runtime::RingReader::create(*ring, reader);
-      REQUIRE(made.ok());
-      reader_ = std::move(*made);
-    }
-    REQUIRE(reader_->drain().ok());
-  }
-  void take(const void* record, std::size_t size) {
-    const auto& head = *static_cast<const tg_record*>(record);
-    const auto* kind = host_->record_kind(head.plugin, head.kind);
-    if (kind == nullptr || head.plugin != host_->serves("loader")) return;
-    tetragon_event_out out{};
-    out.struct_size = sizeof(out);
+  void prepare(tetragon_event_out& out) override {
     out.ctx = this;
     out.loader = [](void* ctx, const tetragon_loader_event* event) {
       static_cast<Kernel*>(ctx)->mapped_.push_back(
@@ -111,14 +66,9 @@ class Kernel {
            {event->path.data, event->path.size},
            {static_cast<const char*>(event->build_id.data), event->build_id.size}});
     };
-    CHECK(kind->decode(record, size, &out) == TETRAGON_OK);
   }
 
-  bpf_runtime::Runtime runtime_{bpf_runtime::RuntimeOptions{}};
-  std::unique_ptr<plugin_host::PluginHost> host_;
-  std::unique_ptr<bpf_runtime::RingReader> reader_;
   std::vector<Mapped> mapped_;
-  std::vector<std::string> warnings_;
 };
 
 struct Mapping {

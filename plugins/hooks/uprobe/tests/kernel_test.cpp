@@ -14,33 +14,16 @@
 #include <optional>
 #include <thread>
 
-#include "core/bpf_runtime/features.h"
-#include "core/bpf_runtime/ring_reader.h"
-#include "core/bpf_runtime/runtime.h"
 #include "core/elf/symbols.h"
 #include "core/elf/usdt.h"
-#include "core/plugin_host/plugin_host.h"
 #include "core/policy/hook_setup.h"
 #include "places.h"
+#include "tests/kernel/plugin_kernel.h"
 
 using namespace tetragon;
+using testing::kernel_allows;
 
 namespace {
-
-const bpf_runtime::Features& features() {
-  static const auto found = bpf_runtime::probe_features("/sys/kernel/btf/vmlinux");
-  return found;
-}
-
-bool kernel_allows() {
-  for (const char* name : {"ring_buffer", "btf"}) {
-    if (!features().supported(name)) {
-      MESSAGE("SKIPPED: " << name << ": " << features().find(name)->reason);
-      return false;
-    }
-  }
-  return true;
-}
 
 struct Value {
   int status = 0;
@@ -59,29 +42,9 @@ struct Hit {
   std::map<int, Value> values;
 };
 
-class Kernel {
+class Kernel : public testing::PluginKernel {
  public:
-  Kernel() {
-    plugin_host::Services services;
-    services.log = [](uint32_t, std::string_view, std::string_view) {};
-    services.config = [](std::string_view) { return std::nullopt; };
-    services.emit = [](std::span<const std::byte>) { return true; };
-    services.feature = [](std::string_view name) -> Result<void> {
-      const auto* feature = features().find(name);
-      if (feature != nullptr && feature->supported) return {};
-      return Error(Code::unsupported, feature == nullptr ? "not known" : feature->reason);
-    };
-    plugin_host::Options options;
-    options.plugin_dir = TEST_PLUGIN_DIR;
-    host_ = std::make_unique<plugin_host::PluginHost>(runtime_, services, options);
-    REQUIRE(host_->load_all().ok());
-    host_->start_all();
-    const auto info = host_->find("tetragon.uprobe");
-    REQUIRE(info);
-    INFO(info->reason);
-    REQUIRE(info->status == plugin_host::Status::started);
-  }
-  ~Kernel() { host_->stop_all(); }
+  Kernel() : PluginKernel("tetragon.uprobe", "uprobes", TEST_PLUGIN_DIR) {}
 
   Result<std::unique_ptr<plugin_host::AttachedHook>> add(policy::CompiledHook hook, std::string_view backend = {}) {
     plugin_host::HookSetup setup;
@@ -109,37 +72,18 @@ class Kernel {
     for (const auto& target : targets) pointers.push_back(&target);
     request.target_count = static_cast<uint32_t>(targets.size());
     request.targets = pointers.data();
-    const auto plugin = host_->serves(hook.section);
+    const auto plugin = host().serves(hook.section);
     REQUIRE(plugin != 0);
-    return host_->add_hook(plugin, setup, request);
+    return host().add_hook(plugin, setup, request);
   }
 
   std::vector<Hit> take_hits() {
     drain();
     return std::move(hits_);
   }
-  uint64_t bad() const { return bad_; }
 
  private:
-  // The ring is there when the first object was loaded.
-  void drain() {
-    if (!reader_) {
-      auto ring = runtime_.shared_map_fd(bpf_runtime::kRingMap);
-      REQUIRE(ring.ok());
-      bpf_runtime::RingReaderOptions reader;
-      reader.on_record = [this](const void* record, std::size_t size) { take(record, size); };
-      auto made = bpf_runtime::RingReader::create(*ring, reader);
-      REQUIRE(made.ok());
-      reader_ = std::move(*made);
-    }
-    REQUIRE(reader_->drain().ok());
-  }
-  void take(const void* record, std::size_t size) {
-    const auto& head = *static_cast<const tg_record*>(record);
-    const auto* kind = host_->record_kind(head.plugin, head.kind);
-    if (kind == nullptr || head.plugin != host_->serves("uprobes")) return;
-    tetragon_event_out out{};
-    out.struct_size = sizeof(out);
+  void prepare(tetragon_event_out& out) override {
     out.ctx = this;
     out.hook = [](void* ctx, const tetragon_hook_event* event) {
       Hit hit{event->hook, event->instance,         event->tid, event->process.pid, event->phase,
@@ -151,14 +95,9 @@ class Kernel {
       static_cast<Kernel*>(ctx)->hits_.push_back(std::move(hit));
     };
     out.data = [](void*, const tetragon_data*) {};
-    if (kind->decode(record, size, &out) != TETRAGON_OK) ++bad_;
   }
 
-  bpf_runtime::Runtime runtime_{bpf_runtime::RuntimeOptions{}};
-  std::unique_ptr<plugin_host::PluginHost> host_;
-  std::unique_ptr<bpf_runtime::RingReader> reader_;
   std::vector<Hit> hits_;
-  uint64_t bad_ = 0;
 };
 
 policy::CompiledHook hook_on(std::initializer_list<const char*> symbols, std::string section = "uprobes") {
@@ -286,7 +225,7 @@ TEST_CASE("several places, one link or many") {
   auto hook = hook_on({"place_numbers", "place_other"});
   argument(hook, 0, TG_TYPE_NUMBER, 4, true);
   for (const char* backend : {"uprobe", "uprobe.multi"}) {
-    if (backend == std::string("uprobe.multi") && !features().supported("uprobe_multi")) {
+    if (backend == std::string("uprobe.multi") && !testing::kernel_features().supported("uprobe_multi")) {
       CHECK(kernel.add(hook, backend).error().message().find("uprobe.multi: ") != std::string::npos);
       continue;
     }
@@ -317,7 +256,7 @@ TEST_CASE("return values, also of functions that call themselves") {
   argument(hook, 0, TG_TYPE_NUMBER, 4, true);
   with_return(hook);
   for (const char* backend : {"uprobe", "uprobe.multi"}) {
-    if (backend == std::string("uprobe.multi") && !features().supported("uprobe_multi")) continue;
+    if (backend == std::string("uprobe.multi") && !testing::kernel_features().supported("uprobe_multi")) continue;
     CAPTURE(backend);
     auto attached = added(kernel, hook, backend);
     CHECK(place_deep(3) == 103);
@@ -450,7 +389,7 @@ TEST_CASE("a probe with its semaphore and operands") {
   }
   CHECK(place_probe(21) == 0);
   for (const char* backend : {"uprobe", "uprobe.multi"}) {
-    if (backend == std::string("uprobe.multi") && !features().supported("uprobe_multi")) continue;
+    if (backend == std::string("uprobe.multi") && !testing::kernel_features().supported("uprobe_multi")) continue;
     CAPTURE(backend);
     auto attached = added(kernel, hook, backend);
     CHECK(place_probe(21) == 1);

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // The plugin with a host in memory: no daemon, no kernel, no root.
+#include <tetragon/testing/check.h>
 #include <tetragon/testing/fake_host.h>
 
 #include <cstdint>
-#include <cstdio>
 #include <string>
 #include <vector>
 
@@ -13,15 +13,6 @@ using tetragon::testing::FakeHost;
 using tetragon::testing::PluginRunner;
 
 extern "C" const tetragon_plugin tetragon_plugin_v1;
-
-static int failures = 0;
-#define CHECK(condition)                                                      \
-  do {                                                                        \
-    if (!(condition)) {                                                       \
-      std::printf("%s:%d: %s is not true\n", __FILE__, __LINE__, #condition); \
-      ++failures;                                                             \
-    }                                                                         \
-  } while (false)
 
 static void reads_what_it_says() {
   const tetragon_arg_type& type = *tetragon_plugin_v1.hook->arg_types[0];
@@ -63,6 +54,5 @@ int main() {
   reads_what_it_says();
   splits_values();
   lives();
-  std::printf(failures == 0 ? "all good\n" : "%d failures\n", failures);
-  return failures == 0 ? 0 : 1;
+  return tetragon::testing::outcome();
 }
