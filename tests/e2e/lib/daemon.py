@@ -156,5 +156,12 @@ class Daemon:
         except OSError:
             return ""
 
+    def wait_log(self, text: str, timeout: float = 20) -> None:
+        deadline = time.monotonic() + timeout * self.scale_
+        while text not in self.log():
+            if time.monotonic() > deadline:
+                raise DaemonError(f"no '{text}' in the log within {timeout * self.scale_:.0f} s:\n{self.log_tail()}")
+            time.sleep(0.05)
+
     def log_tail(self, lines: int = 40) -> str:
         return "\n".join(self.log().splitlines()[-lines:])

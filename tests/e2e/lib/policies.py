@@ -13,9 +13,13 @@ LIBC = ctypes.CDLL(None, use_errno=True)
 CLONE_NEWUTS, CLONE_NEWNET, CLONE_NEWPID = 0x4000000, 0x40000000, 0x20000000
 # The calls that C libraries do not pass on unchanged.
 NUMBERS = {"x86_64": {"openat": 257, "read": 0, "write": 1, "writev": 20, "prctl": 157, "lseek": 8, "getpgid": 121,
-                      "getsid": 124, "getpriority": 140, "capget": 125, "capset": 126, "delete_module": 176, "bpf": 321},
+                      "getsid": 124, "getpriority": 140, "capget": 125, "capset": 126, "delete_module": 176, "bpf": 321, "init_module": 175,
+                      "finit_module": 313},
            "aarch64": {"openat": 56, "read": 63, "write": 64, "writev": 66, "prctl": 167, "lseek": 62, "getpgid": 155,
-                       "getsid": 156, "getpriority": 141, "capget": 90, "capset": 91, "delete_module": 106, "bpf": 280}}[os.uname().machine]
+                       "getsid": 156, "getpriority": 141, "capget": 90, "capset": 91, "delete_module": 106, "bpf": 280, "init_module": 105,
+                       "finit_module": 273}}[os.uname().machine]
+# Those that came last have the same number everywhere.
+NUMBERS |= {"move_mount": 429, "fsopen": 430, "fsconfig": 431, "fsmount": 432}
 
 
 def policy(name: str, spec: str) -> str:
@@ -85,3 +89,10 @@ def value(argument: dict):
 def states(daemon) -> dict[str, dict]:
     listed = json.loads(daemon.tetra("tracingpolicy", "list", "-o", "json").stdout)
     return {one["name"]: one for one in listed.get("policies", [])}
+
+
+def check_loaded(daemon) -> dict[str, dict]:
+    listed = states(daemon)
+    bad = {name: (one["state"], one.get("error")) for name, one in listed.items() if one["state"] != "TP_STATE_ENABLED"}
+    assert listed and not bad, bad
+    return listed

@@ -1,10 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Every policy of policies/: loaded, triggered, and its event checked. One daemon has all of them that this kernel can serve."""
+"""Every policy of policies/: loaded, triggered, and its event checked. One daemon has all of them that this kernel can serve.
+
+The last case of the shared daemon looks whether each function that the policies name has made an event."""
 
 import ctypes
 import json
 import mmap
 import os
+import re
 import shutil
 import signal
 import socket
@@ -13,11 +16,14 @@ import tempfile
 from pathlib import Path
 
 from lib import Skip, requires, sensor
-from lib.features import PROG_TYPE_KPROBE, RETURN_0, load_program, probe
-from lib.policies import LIBC, child, hit, states, syscall
+from lib.features import PROG_TYPE_KPROBE, RETURN_0, kernel_symbols, load_program, probe
+from lib.policies import LIBC, check_loaded, child, hit, states, syscall
 
 LIBRARY = Path(__file__).resolve().parents[3] / "policies"
 CHOSEN: list[Path] = []
+# Triggered by a module that is loaded and unloaded, where the kernel has one.
+WITH_MODULES = {"security_kernel_read_file", "module_sig_check", "do_init_module", "free_module"}
+LOADED_MODULES: list[str] = []
 FOLDER: list[str] = []
 
 
@@ -49,9 +55,8 @@ def call_named(name: str):
 @sensor
 def test_all_are_loaded(env):
     daemon = library(env)
-    listed = states(daemon)
-    assert len(listed) == len(CHOSEN) and CHOSEN, (listed, CHOSEN)
-    assert all(one["state"] == "TP_STATE_ENABLED" for one in listed.values()), listed
+    listed = check_loaded(daemon)
+    assert len(listed) == len(CHOSEN), (listed, CHOSEN)
     # Which way each hook was taken, with the reason.
     assert all("backend=" in one["info"] or name == "libraries" for name, one in listed.items()), listed
 
@@ -77,6 +82,16 @@ def test_links_by_syscall(env):
     event = hit(daemon, "links-by-syscall", pid)
     assert [arg["string_arg"] for arg in event["args"]] == [str(env.tmp / "file"), str(env.tmp / "hard")], event
 
+    def below_a_folder():
+        folder = os.open(env.tmp, os.O_RDONLY)
+        os.symlink("/etc/gshadow", "below", dir_fd=folder)
+        os.link("file", "other", src_dir_fd=folder, dst_dir_fd=folder)
+    pid = child(below_a_folder)
+    event = hit(daemon, "links-by-syscall", pid, call_named("sys_symlinkat"))
+    assert [arg["string_arg"] for arg in event["args"] if "string_arg" in arg] == ["/etc/gshadow", "below"], event
+    event = hit(daemon, "links-by-syscall", pid, call_named("sys_linkat"))
+    assert [arg["string_arg"] for arg in event["args"] if "string_arg" in arg] == ["file", "other"], event
+
 
 @sensor
 def test_raw_sockets_by_syscall(env):
@@ -93,15 +108,18 @@ def test_raw_sockets_by_syscall(env):
 
 @sensor
 def test_set_ids_by_syscall(env):
+    # Groups first, and the user itself last: what follows is refused.
+    calls = {"setfsgid": [11], "setresgid": [12, 13, 14], "setregid": [13, 14], "setgid": [14], "setfsuid": [0],
+             "setresuid": [2344, 0, 0], "setreuid": [2343, 0], "setuid": [2345]}
+
     def become():
-        os.setresgid(12, 13, 14)
-        os.setuid(2345)
+        for name, ids in calls.items():
+            getattr(LIBC, name)(*ids)
     pid = child(become)
     daemon = library(env)
-    event = hit(daemon, "set-ids-by-syscall", pid, call_named("sys_setresgid"))
-    assert [arg["int_arg"] for arg in event["args"]] == [12, 13, 14], event
-    event = hit(daemon, "set-ids-by-syscall", pid, call_named("sys_setuid"))
-    assert [arg["int_arg"] for arg in event["args"]] == [2345], event
+    for name, ids in calls.items():
+        event = hit(daemon, "set-ids-by-syscall", pid, call_named("sys_" + name))
+        assert [arg["int_arg"] for arg in event["args"]] == ids, event
 
 
 @sensor
@@ -121,9 +139,18 @@ def test_namespace_changes(env):
 @sensor
 def test_modules_by_syscall(env):
     name = b"no_such_module_of_tetragon"
-    pid = child(lambda: syscall("delete_module", ctypes.c_char_p(name), 0))
-    event = hit(library(env), "kernel-modules-by-syscall", pid)
-    assert event["function_name"].endswith("sys_delete_module") and event["args"][0]["string_arg"] == name.decode(), event
+
+    def use():
+        syscall("delete_module", ctypes.c_char_p(name), 0)
+        syscall("init_module", 0, 0, ctypes.c_char_p(b""))
+        syscall("finit_module", -1, ctypes.c_char_p(b"mode=fast"), 0)
+    pid = child(use)
+    daemon = library(env)
+    event = hit(daemon, "kernel-modules-by-syscall", pid, call_named("sys_delete_module"))
+    assert event["args"][0]["string_arg"] == name.decode(), event
+    hit(daemon, "kernel-modules-by-syscall", pid, call_named("sys_init_module"))
+    event = hit(daemon, "kernel-modules-by-syscall", pid, call_named("sys_finit_module"))
+    assert "mode=fast" in [arg.get("string_arg") for arg in event["args"]], event
 
 
 @sensor
@@ -154,6 +181,26 @@ def test_mounts(env):
 
 
 @sensor
+def test_mounts_the_new_way(env):
+    """fsopen, fsconfig, fsmount, move_mount: no mount(2) sees it."""
+    create, empty_path = 6, 4
+    target = env.tmp / "mount"
+    target.mkdir()
+
+    def mount():
+        LIBC.unshare(0x20000)
+        context = syscall("fsopen", ctypes.c_char_p(b"tmpfs"), 0)
+        syscall("fsconfig", context, create, 0, 0, 0)
+        made = syscall("fsmount", context, 0, 0)
+        syscall("move_mount", made, ctypes.c_char_p(b""), -100, ctypes.c_char_p(str(target).encode()), empty_path)
+        (env.tmp / "filesystems").write_text(Path("/proc/self/mounts").read_text())
+    pid = child(mount)
+    assert f" {target} tmpfs " in (env.tmp / "filesystems").read_text(), "the kernel refused the mount"
+    event = hit(library(env), "mounts", pid, call_named("sys_move_mount"))
+    assert next(arg for arg in event["args"] if arg.get("label") == "target")["string_arg"] == str(target), event
+
+
+@sensor
 def test_ptrace(env):
     victim = subprocess.Popen(["sleep", "60"])
     try:
@@ -176,9 +223,16 @@ def test_process_memory(env):
         here = ctypes.create_string_buffer(64)
         local, remote = Vector(ctypes.addressof(here), 18), Vector(ctypes.addressof(source), 18)
         LIBC.process_vm_readv(parent, ctypes.byref(local), 1, ctypes.byref(remote), 1, 0)
-    event = hit(library(env), "process-memory", child(read))
-    assert event["args"][0]["int_arg"] == parent, event
-    assert event["return"]["long_arg"] == "18", event
+    def write():
+        here = ctypes.create_string_buffer(b"TEXT")
+        local, remote = Vector(ctypes.addressof(here), 4), Vector(ctypes.addressof(source), 4)
+        LIBC.process_vm_writev(parent, ctypes.byref(local), 1, ctypes.byref(remote), 1, 0)
+    daemon = library(env)
+    for action, function, size in ((read, "sys_process_vm_readv", "18"), (write, "sys_process_vm_writev", "4")):
+        event = hit(daemon, "process-memory", child(action), call_named(function))
+        assert event["args"][0]["int_arg"] == parent, event
+        assert event["return"]["long_arg"] == size, event
+    assert source.value == b"TEXT of the parent"
 
 
 @sensor
@@ -210,6 +264,8 @@ def test_sensitive_files(env):
             with probed.open("rb") as stream, mmap.mmap(stream.fileno(), 0, prot=mmap.PROT_READ):
                 pass
             os.truncate(probed, 1)
+            with probed.open("r+b") as stream:
+                os.ftruncate(stream.fileno(), 0)
         pid = child(use)
         path = str(probed)
 
@@ -318,6 +374,24 @@ def test_sshd_sessions(env):
 
 
 @requires("kprobes")
+def test_sshd_closes(env):
+    """The path decides: another program lies at the server's, in a mount namespace of its own."""
+    daemon = library(env)
+
+    def run():
+        LIBC.unshare(0x20000)
+        LIBC.mount(None, b"/", None, ctypes.c_ulong(0x44000), None)  # private, and all below it
+        program = env.program("tcp").read_bytes()
+        LIBC.mount(b"tmpfs", b"/usr/sbin", b"tmpfs", ctypes.c_ulong(0), None)
+        Path("/usr/sbin/sshd").write_bytes(program)
+        os.chmod("/usr/sbin/sshd", 0o755)
+        os.execv("/usr/sbin/sshd", ["sshd", "0"])
+    pid = child(run)
+    event = hit(daemon, "sshd-sessions", pid, call_named("tcp_close"))
+    assert event["args"][0]["sock_arg"]["saddr"] == "127.0.0.1" and "/sshd" in event["process"]["binary"], event
+
+
+@requires("kprobes")
 def test_raw_sockets(env):
     pid = child(lambda: socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_ICMP).close())
     event = hit(library(env), "raw-sockets", pid)
@@ -326,8 +400,14 @@ def test_raw_sockets(env):
 
 @requires("kprobes")
 def test_set_ids(env):
-    pid = child(lambda: os.setresuid(0, 2345, 0))
-    event = hit(library(env), "set-ids", pid)
+    def become():
+        os.setresgid(0, 2344, 0)
+        os.setresuid(0, 2345, 0)
+    pid = child(become)
+    daemon = library(env)
+    event = hit(daemon, "set-ids", pid, call_named("security_task_fix_setgid"))
+    assert event["args"][0]["process_credentials_arg"]["egid"] == 2344, event
+    event = hit(daemon, "set-ids", pid, call_named("security_task_fix_setuid"))
     new, old = (arg["process_credentials_arg"] for arg in event["args"][:2])
     assert new["euid"] == 2345 and old["euid"] == 0, event
     assert [arg["label"] for arg in event["args"][:2]] == ["new", "old"], event
@@ -376,6 +456,7 @@ def test_modules(env):
     if module is None or subprocess.run(["modprobe", module], capture_output=True, check=False).returncode != 0:
         raise Skip("this kernel has no module to load; asking for one was reported")
     subprocess.run(["modprobe", "-r", module], check=True, capture_output=True)
+    LOADED_MODULES.append(module)
 
     def about(function):
         return daemon.events.wait_for(
@@ -419,6 +500,31 @@ def test_programs(env):
     process.wait()
     event = hit(daemon, "programs", process.pid)
     assert event["args"][0]["linux_binprm_arg"]["path"].endswith("/true"), event
+
+
+def named_functions(policy: Path) -> set[str]:
+    """Those of a policy's calls that this kernel has."""
+    symbols = kernel_symbols()
+    prefix = {"x86_64": "__x64_", "aarch64": "__arm64_"}[os.uname().machine]
+    names = set(re.findall(r'^ *- call: "(\w+)"', policy.read_text(), re.M))
+    assert names or "loader:" in policy.read_text(), policy
+    return {name for name in names if (prefix + name if name.startswith("sys_") else name) in symbols}
+
+
+@sensor
+def test_every_function_has_a_trigger(env):
+    """All that the policies name and this kernel has was reported in the cases above."""
+    if not FOLDER:
+        raise Skip("looks at what the other cases of this file did; alone it has nothing to look at")
+    daemon = library(env)
+    reported = [event["process_kprobe"] for event in daemon.events.find(lambda e: "process_kprobe" in e)]
+    seen = {(inner["policy_name"], re.sub("^__[a-z0-9]+_sys_", "sys_", inner["function_name"])) for inner in reported}
+    missing = []
+    for policy in CHOSEN:
+        name = re.search(r"^  name: (\S+)", policy.read_text(), re.M)[1].strip('"')
+        missing += [f"{name}: {function}" for function in sorted(named_functions(policy)) if (name, function) not in seen
+                    and not (function in WITH_MODULES and not LOADED_MODULES)]
+    assert not missing, f"no case triggers {', '.join(missing)}"
 
 
 @sensor

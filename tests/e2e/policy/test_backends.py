@@ -10,7 +10,7 @@ from pathlib import Path
 
 from lib import TIME_SCALE, Skip, requires, timeout
 from lib.features import probe
-from lib.policies import child, folder_of, hits, new_folder, policy, states, syscall
+from lib.policies import check_loaded, child, folder_of, hits, new_folder, policy, syscall
 
 PLACE = new_folder()
 FOLDER: list[str] = []
@@ -75,10 +75,7 @@ def by_policy(daemon, pid: int) -> dict[str, list[dict]]:
 
 @requires("kprobes")
 def test_loaded(env):
-    listed = states(daemon_of(env))
-    bad = {name: (one["state"], one.get("error")) for name, one in listed.items() if one["state"] != "TP_STATE_ENABLED"}
-    assert listed and not bad, bad
-    for name, one in listed.items():
+    for name, one in check_loaded(daemon_of(env)).items():
         wanted = name.partition("-")[2].replace("fentries", "fentry")
         assert f"backend={wanted}" in one["info"].replace('"', ""), (name, one["info"])
 

@@ -6,7 +6,7 @@ import socket
 import subprocess
 
 from lib import requires
-from lib.policies import child, folder_of, hit, hits, new_folder, policy, states
+from lib.policies import check_loaded, child, folder_of, hit, hits, new_folder, policy
 
 PLACE = new_folder()
 FOLDER: list[str] = []
@@ -48,9 +48,7 @@ def daemon_of(env):
 
 @requires("bpf_lsm")
 def test_loaded(env):
-    listed = states(daemon_of(env))
-    bad = {name: (one["state"], one.get("error")) for name, one in listed.items() if one["state"] != "TP_STATE_ENABLED"}
-    assert len(listed) == len(POLICIES) and not bad, bad
+    assert len(check_loaded(daemon_of(env))) == len(POLICIES)
 
 
 @requires("bpf_lsm")

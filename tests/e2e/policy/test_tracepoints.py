@@ -5,7 +5,7 @@ import os
 import subprocess
 
 from lib import requires, sensor
-from lib.policies import child, folder_of, hit, hits, policy, states, syscall
+from lib.policies import check_loaded, child, folder_of, hit, hits, policy, syscall
 
 FOLDER: list[str] = []
 KIND = "process_tracepoint"
@@ -83,9 +83,7 @@ def daemon_of(env):
 
 @sensor
 def test_loaded(env):
-    listed = states(daemon_of(env))
-    bad = {name: (one["state"], one.get("error")) for name, one in listed.items() if one["state"] != "TP_STATE_ENABLED"}
-    assert listed and not bad, bad
+    check_loaded(daemon_of(env))
 
 
 @sensor

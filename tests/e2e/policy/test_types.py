@@ -9,7 +9,7 @@ import socket
 import struct
 
 from lib import requires
-from lib.policies import CLONE_NEWNET, LIBC, child, folder_of, hit, hits, new_folder, policy, states, syscall, value
+from lib.policies import CLONE_NEWNET, LIBC, check_loaded, child, folder_of, hit, hits, new_folder, policy, syscall, value
 
 PLACE = new_folder()
 PYTHON = os.path.realpath("/proc/self/exe")
@@ -93,9 +93,7 @@ def daemon_of(env):
 
 @requires("kprobes")
 def test_loaded(env):
-    listed = states(daemon_of(env))
-    bad = {name: (one["state"], one.get("error")) for name, one in listed.items() if one["state"] != "TP_STATE_ENABLED"}
-    assert len(listed) == len(POLICIES) and not bad, bad
+    assert len(check_loaded(daemon_of(env))) == len(POLICIES)
 
 
 @requires("kprobes")

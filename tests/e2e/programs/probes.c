@@ -30,6 +30,10 @@ PROBE_FUNCTION int probes_two(int a, int b) {
   return a * b;
 }
 
+PROBE_FUNCTION int probes_listeners(void) {
+  return *(volatile unsigned short*)&probes_counted_semaphore;
+}
+
 static const char literal[] = "a literal that nothing has read yet";
 
 PROBE_FUNCTION const char* probes_literal(const char* text) {
@@ -65,6 +69,8 @@ static int run(int argc, char** argv) {
   if (!strcmp(name, "two")) return probes_two((int)a, (int)b) == -1;
   if (!strcmp(name, "literal")) return probes_literal(literal) == NULL;
   if (!strcmp(name, "middle")) return probes_middle((int)a), 0;
+  if (!strcmp(name, "listeners")) return printf("%d\n", probes_listeners()), fflush(stdout);
+  if (!strcmp(name, "wait")) return getchar() == EOF;
   if (!strcmp(name, "usdt")) return probes_usdt(a, (int)b, argc > 3 ? argv[3] : "text") == -1;
   if (!strcmp(name, "threads")) {
     pthread_t threads[8];

@@ -4,10 +4,9 @@
 import base64
 import struct
 import subprocess
-import time
 from pathlib import Path
 
-from lib import TIME_SCALE, Skip, requires
+from lib import Skip, requires
 
 POLICY = """
 apiVersion: cilium.io/v1alpha1
@@ -42,9 +41,7 @@ def test_program_linker_library(env):
         raise Skip(f"{program} is not dynamically linked")
     with env.daemon(policies=[POLICY]) as daemon:
         # The API answers before the policy folder is loaded.
-        deadline = time.monotonic() + 20 * TIME_SCALE
-        while "policy loaded" not in daemon.log() and time.monotonic() < deadline:
-            time.sleep(0.05)
+        daemon.wait_log("policy loaded")
         process = subprocess.Popen([program, "0"])
         process.wait()
         daemon.events.wait_exit(process.pid)

@@ -49,7 +49,7 @@ class Kernel : public testing::PluginKernel {
   Result<std::unique_ptr<plugin_host::AttachedHook>> add(policy::CompiledHook hook, std::string_view backend = {}) {
     plugin_host::HookSetup setup;
     setup.before_load = [hook](bpf_runtime::Object& object) { return policy::configure_object(object, hook); };
-    setup.after_load = [hook](bpf_runtime::Object& object) { return policy::fill_object(object, hook); };
+    setup.after_load = [hook](bpf_runtime::Object& object, uint32_t) { return policy::fill_object(object, hook); };
     tetragon_hook_request request{};
     request.struct_size = sizeof(request);
     request.flags = hook.flags;

@@ -4,9 +4,8 @@
 import json
 import struct
 import subprocess
-import time
 
-from lib import TIME_SCALE, requires
+from lib import requires
 
 HEAD = """
 apiVersion: cilium.io/v1alpha1
@@ -63,9 +62,7 @@ class Probes:
     def __enter__(self):
         self.daemon = self.context.__enter__()
         # The API answers before the policy folder is loaded.
-        deadline = time.monotonic() + 20 * TIME_SCALE
-        while "policy loaded" not in self.daemon.log() and time.monotonic() < deadline:
-            time.sleep(0.05)
+        self.daemon.wait_log("policy loaded")
         listing = json.loads(self.daemon.tetra("tracingpolicy", "list", "-o", "json").stdout)["policies"][0]
         assert listing["state"] == "TP_STATE_ENABLED", listing
         return self
@@ -206,6 +203,35 @@ def test_usdts(env):
 
 
 @requires("btf", "uprobes")
+def test_reference_counters(env):
+    """refCtrOffsets: the kernel counts the program's semaphore up while the hook is there, also in one that runs already."""
+    symbols = symbol_table(env.program("probes"))
+    counter, offset = symbols["probes_counted_semaphore"][1], symbols["probes_number"][1]
+    path = env.program("probes")
+    running = subprocess.Popen([path, "listeners", "--", "wait", "--", "listeners", "--", "wait", "--", "listeners"],
+                               stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1)
+
+    def say() -> str:
+        running.stdin.write("x")
+        running.stdin.flush()
+        return running.stdout.readline()
+    assert running.stdout.readline() == "0\n"
+    with Probes(env, "uprobes",
+                {"symbols": ["probes_two"], "refCtrOffsets": [counter], "message": "by name", "args": [arg(0, "int")]},
+                {"offsets": [offset], "refCtrOffsets": [counter], "message": "by offset"}) as probes:
+        assert say() == "2\n"
+        events = probes.run("two", 3, 4, "--", "number", 1, 2, 3)
+        assert [event["message"] for event in events] == ["by name", "by offset"], events
+        # The counter of a symbol or offset is part of what the event says of the place.
+        assert all(event["ref_ctr_offset"] == str(counter) for event in events), (counter, events)
+        printed = subprocess.run([path, "listeners"], capture_output=True, text=True, check=True).stdout
+        assert printed == "2\n", printed
+        probes.daemon.tetra("tracingpolicy", "delete", "probes")
+        assert say() == "0\n"
+    running.communicate(timeout=30)
+
+
+@requires("btf", "uprobes")
 def test_wrong_places_are_refused(env):
     path = str(env.program("probes"))
     with env.daemon() as daemon:
@@ -213,6 +239,7 @@ def test_wrong_places_are_refused(env):
                 ("uprobes", {"path": path, "symbols": ["probes_none"]}, "has no function"),
                 ("uprobes", {"path": path, "symbols": ["probes_two+0x10000"]}, "beyond its end"),
                 ("uprobes", {"path": path, "offsets": [1]}, "executable segment"),
+                ("uprobes", {"path": path, "symbols": ["probes_two"], "refCtrOffsets": [1]}, "refCtrOffsets[0]"),
                 ("uprobes", {"path": "/no/such", "symbols": ["x"]}, "No such file"),
                 ("usdts", {"path": path, "provider": "probes", "name": "none"}, "has no probe"),
                 ("usdts", {"path": path, "provider": "probes", "name": "plain", "args": [arg(9, "int")]}, "argument"))):
