@@ -283,6 +283,32 @@ Result<void> check_return_probe(const ElfFile& file, uint64_t offset) {
   return {};
 }
 
+Result<void> for_each_function(const ElfFile& file, uint64_t max_bytes, const VisitFunction& visit) {
+  uint64_t bytes = 0;
+  for (const Section& section : file.sections()) {
+    if (section.type != kSymtab && section.type != kDynsym) continue;
+    bytes += std::min(section.size, max_bytes + 1);
+    if (section.link < file.sections().size()) bytes += std::min(file.sections()[section.link].size, max_bytes + 1);
+    if (bytes > max_bytes) {
+      return Error(Code::limit, quoted(file.name()) + " has more than " + std::to_string(max_bytes) +
+                                    " bytes of symbols, so many are not read for stack traces");
+    }
+  }
+  bool found = false;
+  TETRAGON_TRY(for_each_symbol(file, [&](const Entry& entry) {
+    if (entry.type != kFunction || entry.address == 0) return;
+    const auto offset = file.code_offset(entry.address);
+    if (!offset) return;
+    found = true;
+    visit(entry.name, *offset, entry.size, rank(entry));
+  }));
+  if (found) return {};
+  auto functions = list_go_functions(file);
+  if (!functions) return functions.error().code() == Code::not_found ? Result<void>() : std::move(functions).error();
+  for (const Symbol& function : *functions) visit(function.name, function.offset, function.size, 0);
+  return {};
+}
+
 Result<std::vector<Symbol>> list_functions(const ElfFile& file) {
   std::vector<Symbol> found;
   TETRAGON_TRY(for_each_symbol(file, [&](const Entry& entry) {

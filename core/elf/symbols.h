@@ -5,6 +5,7 @@
 // stripped Go programs keep.
 
 #include <cstdint>
+#include <functional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -29,6 +30,12 @@ Result<uint64_t> find_address(const ElfFile& file, std::string_view name);
 
 // Every function that can be hooked by its name, by address; without names that several functions share.
 Result<std::vector<Symbol>> list_functions(const ElfFile& file);
+
+// For stack traces: every function with the file offset of its code; several names of one place come one behind the
+// other, `rank` is higher for those that other files bind to. The Go table's functions when the file names none. Error
+// `limit`: its symbol tables are larger than max_bytes.
+using VisitFunction = std::function<void(std::string_view name, uint64_t offset, uint64_t size, int rank)>;
+Result<void> for_each_function(const ElfFile& file, uint64_t max_bytes, const VisitFunction& visit);
 
 // May a return probe be put there? It takes what is on top of the stack for the return address: error when the place is
 // known to be inside of a function, or of a Go function (their stacks move, and the program would crash).
