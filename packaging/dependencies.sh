@@ -8,7 +8,7 @@ packages_build=(
   libbpf-dev bpftool libelf-dev zlib1g-dev
   libboost-dev libboost-program-options-dev libboost-filesystem-dev libboost-system-dev
   libprotobuf-dev libprotoc-dev protobuf-compiler protobuf-compiler-grpc libgrpc++-dev
-  libyaml-cpp-dev libspdlog-dev libre2-dev prometheus-cpp-dev
+  libyaml-cpp-dev libspdlog-dev libre2-dev prometheus-cpp-dev libssl-dev
   doctest-dev python3
 )
 packages_test=(

@@ -110,8 +110,7 @@ TEST_CASE("GetUrl, from the runner to the server") {
   CHECK(run(server.url("/moved")).ok());
   const auto missing = run(server.url("/no"));
   REQUIRE(!missing.ok());
-  CHECK(missing.error().message() ==
-        "plugin tetragon.geturl: execute: GET " + server.url("/no") + ": status 404");
+  CHECK(missing.error().message() == "plugin tetragon.geturl: execute: GET " + server.url("/no") + ": status 404");
   const auto wrong = run("file:///etc/passwd");
   REQUIRE(!wrong.ok());
   CHECK(wrong.error().code() == Code::invalid);
@@ -120,7 +119,8 @@ TEST_CASE("GetUrl, from the runner to the server") {
   }
 
   action::Runner runner(actions);
-  for (int n = 0; n < 10; ++n) CHECK(runner.enqueue("GetUrl", {{1, 2, 0}, "policy", server.url(n < 8 ? "/ok" : "/no")}));
+  for (int n = 0; n < 10; ++n)
+    CHECK(runner.enqueue("GetUrl", {{1, 2, 0}, "policy", server.url(n < 8 ? "/ok" : "/no")}));
   CHECK(becomes([&] { return runner.snapshot()[0].executed == 10; }));
   CHECK(runner.snapshot()[0].failed == 2);
   CHECK(runner.stop().empty());

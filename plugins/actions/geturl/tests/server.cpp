@@ -37,8 +37,8 @@ void Client::wait_closed() {
   }
 }
 
-Server::Server(Handler handler)
-    : handler_(std::move(handler)), listen_(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
+Server::Server(Handler handler, bool read_head)
+    : handler_(std::move(handler)), read_head_(read_head), listen_(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
   sockaddr_in address{};
   address.sin_family = AF_INET;
   address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
@@ -66,7 +66,7 @@ void Server::run() {
     current_ = fd;
     if (!stop_) {
       Client client(fd);
-      const std::string head = client.read_head();
+      const std::string head = read_head_ ? client.read_head() : "-";
       {
         const std::lock_guard lock(mutex_);
         heads_.push_back(head);

@@ -33,7 +33,8 @@ class Server {
  public:
   using Handler = std::function<void(Client&, const std::string& head)>;
 
-  explicit Server(Handler handler);
+  // read_head false: the handler speaks first.
+  explicit Server(Handler handler, bool read_head = true);
   ~Server();
   Server(const Server&) = delete;
   Server& operator=(const Server&) = delete;
@@ -46,6 +47,7 @@ class Server {
   void run();
 
   Handler handler_;
+  bool read_head_;
   int listen_;
   std::uint16_t port_ = 0;
   mutable std::mutex mutex_;

@@ -165,7 +165,7 @@ TEST_CASE("status and redirects as without TLS") {
 }
 
 TEST_CASE("a server that does not speak TLS, or not at all") {
-  Server plain(answers(answer("400 Bad Request")));
+  Server plain(answers(answer("400 Bad Request")), /*read_head=*/false);
   CHECK(contains(get(at("127.0.0.1", plain.port())), "TLS: "));
   Server silent([](Client& client, const std::string&) { client.wait_closed(); });
   Limits limits;
