@@ -87,6 +87,14 @@ uint64_t place_of(const std::vector<Frame>& frames, size_t index) {
   return frames[index].address - (index == 0 ? 0 : 1);
 }
 
+// Between the hooked code and the program that asked for the stack.
+bool is_machinery(std::string_view symbol) {
+  constexpr std::string_view prefixes[] = {"bpf_prog_", "bpf_trampoline_", "bpf_trace_run", "__bpf_trace_",
+                                           "__traceiter_"};
+  return std::any_of(std::begin(prefixes), std::end(prefixes),
+                     [&](std::string_view prefix) { return symbol.starts_with(prefix); });
+}
+
 }  // namespace
 
 Symbolizer::Symbolizer(Options options, const Clock& clock)
@@ -183,6 +191,9 @@ std::span<const Frame> Symbolizer::kernel(std::string_view bytes) {
     state.stats.kernel_unknown += unknown;
     break;
   }
+  const auto first =
+      std::find_if(frames_.begin(), frames_.end(), [](const Frame& frame) { return !is_machinery(frame.symbol); });
+  if (first != frames_.end()) frames_.erase(frames_.begin(), first);
   // In the background: until it is done, what lies where a module was is named after that.
   if (state.kernel_load == Load::ready && now - state.kernel_checked_ns > kModulesCheck) {
     read_kernel(/* only_if_changed= */ true);

@@ -157,6 +157,20 @@ TEST_CASE("kernel addresses: names, new code, nothing known") {
   CHECK(symbolizer.stats().kernel_reads == 3);
 }
 
+TEST_CASE("kernel addresses: begins with the hooked code") {
+  FakeProc proc;
+  proc.write("kallsyms",
+             "ffffffff81000000 T syscall_trace_enter\nffffffff81001000 T bpf_trace_run2\n"
+             "ffffffff81002000 T __bpf_trace_sys_enter\nffffffffc0001000 t bpf_prog_12_name\t[bpf]\n");
+  Symbolizer symbolizer(proc.options());
+  const auto frames = symbolizer.kernel(
+      bytes_of({0xffffffffc0001010, 0xffffffff81001010, 0xffffffff81002010, 0xffffffff81000010, 0xffffffff81001020}));
+  REQUIRE(frames.size() == 2);
+  CHECK(frames[0].symbol == "syscall_trace_enter");
+  CHECK(frames[1].symbol == "bpf_trace_run2");
+  CHECK(symbolizer.kernel(bytes_of({0xffffffffc0001010})).size() == 1);  // nothing else: that is told
+}
+
 TEST_CASE("kernel addresses: another set of modules is noticed, their use counts are not") {
   FakeProc proc;
   ManualClock clock;
