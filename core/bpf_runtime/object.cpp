@@ -57,6 +57,7 @@ Object::Object(Runtime& runtime, std::string name, bpf_object* object)
 }
 
 Object::~Object() {
+  pins_.reset();
   // A detached program may still run on other CPUs; the kernel keeps it and its maps until it ends.
   link_fds_.clear();
   while (!links_.empty()) {
@@ -208,7 +209,33 @@ Result<void> Object::load() {
     return explain(std::move(what), std::move(section), log, -rc);
   }
   loaded_ = true;
-  return runtime_.keep_shared_maps(*this);
+  TETRAGON_TRY(runtime_.keep_shared_maps(*this));
+  return pin_program_arrays();
+}
+
+Result<ObjectPins*> Object::pins() {
+  if (pins_ == nullptr) {
+    auto made = ObjectPins::create(*runtime_.pins_, name_);
+    TETRAGON_TRY(made);
+    pins_ = std::move(*made);
+  }
+  return pins_.get();
+}
+
+Result<void> Object::pin_program_arrays() {
+  if (runtime_.pins_ == nullptr) return {};
+  for (bpf_map* map = bpf_object__next_map(object_, nullptr); map != nullptr;
+       map = bpf_object__next_map(object_, map)) {
+    if (bpf_map__type(map) != BPF_MAP_TYPE_PROG_ARRAY || bpf_map__fd(map) < 0) continue;
+    if (is_shared_map(bpf_map__name(map))) {
+      TETRAGON_TRY(runtime_.pins_->pin_shared(bpf_map__fd(map), bpf_map__name(map)));
+    } else {
+      auto own = pins();
+      TETRAGON_TRY(own);
+      TETRAGON_TRY((*own)->pin_map(bpf_map__fd(map), bpf_map__name(map)));
+    }
+  }
+  return {};
 }
 
 Result<void> Object::attach(std::string_view program, const AttachOptions& options) {
@@ -232,6 +259,14 @@ Result<void> Object::attach(std::string_view program, const AttachOptions& optio
                        (options.kind == AttachKind::section ? "section " + quoted(section) : describe(options)) +
                        ", object " + quoted(name_) + ")",
                    section, log, sys);
+  }
+  if (runtime_.pins_ != nullptr) {
+    auto own = pins();
+    Result<void> pinned = own.ok() ? (*own)->pin_link(fd ? fd.get() : bpf_link__fd(link), program) : own.error();
+    if (!pinned.ok()) {
+      bpf_link__destroy(link);
+      return pinned;
+    }
   }
   if (fd) {
     link_fds_.push_back(std::move(fd));

@@ -6,12 +6,14 @@
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <span>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "core/bpf_runtime/attach.h"
+#include "core/bpf_runtime/pin.h"
 #include "core/util/fd.h"
 #include "core/util/result.h"
 
@@ -77,12 +79,15 @@ class Object {
   Result<bpf_map*> find_map(std::string_view map) const;
   Result<bpf_program*> find_program(std::string_view program) const;
   Error state_error(const char* what, const char* why) const;
+  Result<ObjectPins*> pins();
+  Result<void> pin_program_arrays();
 
   Runtime& runtime_;
   std::string name_;
   bpf_object* object_;
   std::vector<bpf_link*> links_;
   std::vector<UniqueFd> link_fds_;  // links that libbpf cannot make
+  std::unique_ptr<ObjectPins> pins_;
   bool loaded_ = false;
 };
 

@@ -17,6 +17,7 @@
 #include "bpf/shared/record.h"
 #include "core/bpf_runtime/btf.h"
 #include "core/bpf_runtime/object.h"
+#include "core/bpf_runtime/pin.h"
 #include "core/util/fd.h"
 #include "core/util/result.h"
 
@@ -84,6 +85,10 @@ class Runtime {
   Result<std::uint32_t> tracepoint_args(std::string_view tracepoint);
   void release_btf();
 
+  // Before the first load: what is attached from now on stays attached when this process ends without taking it away.
+  void pin_to(std::unique_ptr<PinnedRun> run) { pins_ = std::move(run); }
+  PinnedRun* pins() const noexcept { return pins_.get(); }  // NULL: nothing is pinned
+
   // elf must stay valid while the object lives.
   Result<std::unique_ptr<Object>> open(std::string_view name, Bytes elf);
 
@@ -115,6 +120,7 @@ class Runtime {
   void raise_memlock();
 
   RuntimeOptions options_;
+  std::unique_ptr<PinnedRun> pins_;
   mutable std::mutex mutex_;
   std::array<SharedMap, kSharedMaps.size()> shared_;
   std::optional<BtfChoice> btf_choice_;

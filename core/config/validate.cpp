@@ -121,11 +121,11 @@ void check_paths(const Config& config, Findings& findings) {
   if (!file.empty() && is_directory(file)) {
     findings.errors.push_back(shown(config, "export-filename") + " is a directory; write the name of a file");
   }
-  // The directory is removed at start: a name which leads elsewhere would remove something else.
+  // Runs below it are removed at start: a name which leads elsewhere would remove something else.
   const std::string& bpf_dir = config.get_string("bpf-dir");
-  if (bpf_dir.empty() || bpf_dir == "." || bpf_dir == ".." || bpf_dir.find('/') != std::string::npos) {
+  if (bpf_dir.empty() || bpf_dir.find_first_of("/.") != std::string::npos) {
     findings.errors.push_back(shown(config, "bpf-dir") +
-                              " must be one name without a slash; it is created below the BPF file system");
+                              " must be one name without slash and dot; it is created below the BPF file system");
   }
   if (!config.get_string("run-dir").starts_with('/')) {
     findings.errors.push_back(shown(config, "run-dir") + " is not absolute; write the whole path from /");
@@ -148,11 +148,6 @@ void warn(const Config& config, Findings& findings) {
   if (!rate.empty() && !is_rate(rate)) {
     findings.warnings.push_back(shown(config, "cgroup-rate") +
                                 " is not of the form events,interval (1000,1s); no limit is set");
-  }
-  if (config.get_bool("keep-sensors-on-exit") && config.get_bool("release-pinned-bpf")) {
-    findings.warnings.push_back(shown(config, "keep-sensors-on-exit") + " has little effect with " +
-                                shown(config, "release-pinned-bpf") +
-                                ": the next start removes the sensors early; set release-pinned-bpf=false");
   }
   if (!config.get_list("enable-ancestors").empty() && !config.has_ancestors("base")) {
     findings.warnings.push_back(shown(config, "enable-ancestors") + " has no effect without base; add base");

@@ -11,9 +11,9 @@ namespace {
 using namespace tetragon::daemon;
 
 constexpr Step kSteps[] = {
-    read_configuration, start_log,  block_signals, take_run_folder, look_at_kernel, open_replay,  make_pipeline,
-    load_plugins,       run_replay, start_export,  start_plugins,   scan_processes, start_reader, load_policies,
-    start_api,          run,
+    read_configuration, start_log,     block_signals, take_run_folder, look_at_kernel, open_pins,
+    open_replay,        make_pipeline, load_plugins,  run_replay,      start_export,   start_plugins,
+    scan_processes,     start_reader,  load_policies, start_api,       hand_over,      run,
 };
 
 }  // namespace
@@ -32,5 +32,9 @@ int main(int argc, char** argv) {
     if (state.finished) break;
   }
   teardown(state);
+  if (state.keeps_sensors) {
+    std::fflush(nullptr);
+    _exit(state.exit_code);
+  }
   return state.exit_code;
 }

@@ -56,6 +56,10 @@ struct State {
   std::unique_ptr<RecordingFile> recording;  // of --replay
   process::Namespaces host_namespaces{};
   std::unique_ptr<bpf_runtime::Runtime> runtime;
+  std::string pin_root;         // <bpffs>/<bpf-dir>; empty: no BPF file system
+  size_t policies_refused = 0;  // of the start
+  bool handed_over = false;     // the start is complete
+  bool keeps_sensors = false;   // teardown left them attached: the process ends without any destructor
   std::optional<bpf_runtime::Features> features;
   std::string btf_path;
 
@@ -86,6 +90,7 @@ Result<void> start_log(State& state);
 Result<void> block_signals(State& state);
 Result<void> take_run_folder(State& state);
 Result<void> look_at_kernel(State& state);
+Result<void> open_pins(State& state);
 Result<void> open_replay(State& state);
 Result<void> make_pipeline(State& state);
 Result<void> load_plugins(State& state);
@@ -96,6 +101,7 @@ Result<void> scan_processes(State& state);
 Result<void> start_reader(State& state);
 Result<void> load_policies(State& state);
 Result<void> start_api(State& state);  // who is answered finds the policies in force
+Result<void> hand_over(State& state);
 Result<void> run(State& state);
 
 // Stops what runs, in reverse, and logs the balance.
@@ -105,6 +111,8 @@ void teardown(State& state);
 std::vector<control::SensorInfo> list_sensors(const State& state);
 std::string plugin_dir(const State& state);
 void log_balance(State& state);
+// Those that no daemon holds; complete_ones: also the ones that had all their policies in force.
+void remove_earlier_runs(const State& state, bool complete_ones);
 // What the kernel could not put into the ring is known for sure only from its own counter: a gap at the end of the
 // stream shows in no sequence number.
 uint64_t ring_losses(const State& state);

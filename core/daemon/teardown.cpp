@@ -3,6 +3,7 @@
 
 #include <numeric>
 
+#include "core/bpf_runtime/pin.h"
 #include "core/daemon/plugin_sink.h"
 #include "core/daemon/policy_host.h"
 #include "core/daemon/recording_file.h"
@@ -42,9 +43,10 @@ void log_balance(State& state) {
 
 void teardown(State& state) {
   // First nothing new comes, then what is under way goes out, then the doors close.
+  state.keeps_sensors = state.handed_over && state.conf().get_bool("keep-sensors-on-exit");
   // Detached before the last drain, so that the drain ends and nothing stays in the ring.
-  if (state.policies != nullptr) state.policies->manager().clear();
-  if (state.plugins != nullptr) state.plugins->stop(plugin_host::Kind::hook);
+  if (state.policies != nullptr && !state.keeps_sensors) state.policies->manager().clear();
+  if (state.plugins != nullptr && !state.keeps_sensors) state.plugins->stop(plugin_host::Kind::hook);
   if (state.reader != nullptr) state.reader->stop();
   if (state.reader_thread.joinable()) state.reader_thread.join();
   if (state.pipeline != nullptr && state.reader != nullptr) {
@@ -62,8 +64,19 @@ void teardown(State& state) {
   state.plugin_sinks.clear();
   state.grpc.reset();
   state.health.reset();
-  state.policies.reset();
-  if (state.plugins != nullptr) state.plugins->stop_all();
+  if (state.keeps_sensors) {
+    state.plugins->stop(plugin_host::Kind::sink);
+    log::info("sensors stay attached",
+              {{"run", state.runtime->pins()->path()}, {"links", uint64_t{state.runtime->pins()->links()}}});
+  } else {
+    state.policies.reset();
+    if (state.plugins != nullptr) state.plugins->stop_all();
+    // A start that failed has replaced nothing.
+    if (!state.handed_over && !state.pin_root.empty() && !state.conf().get_bool("keep-sensors-on-exit") &&
+        state.conf().get_bool("release-pinned-bpf")) {
+      remove_earlier_runs(state, /* complete_ones= */ true);
+    }
+  }
   if (!state.info_file.empty()) ::unlink(state.info_file.c_str());
   state.pid_file.reset();
 }

@@ -46,6 +46,7 @@ Result<void> load_policies(State& state) {
   for (const std::string& file : policy_files(folder)) {
     if (auto loaded = load_file(state, file); !loaded) {
       log::error("tracing policy not loaded, going on without it", {{"file", file}, {"error", loaded.error()}});
+      ++state.policies_refused;
     }
   }
   return {};

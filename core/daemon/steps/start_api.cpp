@@ -50,7 +50,7 @@ Result<void> start_api(State& state) {
   info.export_filename = config.get_string("export-filename");
   info.lib_dir = config.get_string("bpf-lib");
   info.btf_file = state.btf_path;
-  info.map_dir = "/sys/fs/bpf/" + config.get_string("bpf-dir");
+  info.map_dir = state.pin_root.empty() ? "/sys/fs/bpf/" + config.get_string("bpf-dir") : state.pin_root;
   state.info_file = config.get_string("run-dir") + "/tetragon-info.json";
   if (auto written = control::write_info_file(state.info_file, info); !written) {
     state.info_file.clear();

@@ -142,6 +142,7 @@ TEST_CASE("paths which decide about code or removal are fixed") {
   CHECK(fails({"--bpf-dir=../x"}, "bpf-dir = ../x (command line) must be one name"));
   CHECK(fails({"--bpf-dir=.."}, "must be one name"));
   CHECK(fails({"--bpf-dir="}, "must be one name"));
+  CHECK(fails({"--bpf-dir=no.dots"}, "must be one name"));
   CHECK(passes({"--bpf-dir=other"}));
   CHECK(fails({"--plugin-dir=b"}, "is not absolute"));
   CHECK(fails({"--plugin-allow-list=sums"}, "plugin-allow-list = sums"));
@@ -157,8 +158,7 @@ TEST_CASE("rules which only warn") {
   CHECK(warns({"--cgroup-rate=10"}, "is not of the form"));
   CHECK(warns({"--cgroup-rate=10,0s"}, "is not of the form"));
   CHECK(rules({"--cgroup-rate=10,1s"}).warnings.empty());
-  CHECK(warns({"--keep-sensors-on-exit"}, "keep-sensors-on-exit = true (command line) has little effect"));
-  CHECK(rules({"--keep-sensors-on-exit", "--release-pinned-bpf=false"}).warnings.empty());
+  CHECK(rules({"--keep-sensors-on-exit"}).warnings.empty());
   CHECK(warns({"--enable-ancestors=lsm"}, "has no effect without base"));
   const Config mode = read({"--export-file-perm=9"});
   CHECK(mode.check().ok());

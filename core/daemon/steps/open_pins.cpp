@@ -1,0 +1,33 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "core/bpf_runtime/pin.h"
+#include "core/daemon/state.h"
+#include "core/util/log.h"
+
+namespace tetragon::daemon {
+
+// Before the first program is loaded. What earlier runs left stays attached until this one has taken over (hand_over).
+Result<void> open_pins(State& state) {
+  if (state.replay || state.conf().get_bool("list-plugins")) return {};
+  const bool keep = state.conf().get_bool("keep-sensors-on-exit");
+  auto bpffs = bpf_runtime::find_bpffs(/* mount= */ keep);
+  if (!bpffs) {
+    if (keep) return std::move(bpffs).error().with_context("keep-sensors-on-exit");
+    return {};  // without a BPF file system nothing can have been left
+  }
+  state.pin_root = *bpffs + "/" + state.conf().get_string("bpf-dir");
+  for (const bpf_runtime::EarlierRun& run : bpf_runtime::find_runs(state.pin_root)) {
+    if (run.lives) continue;
+    log::info("sensors of an earlier run stay attached until this one has taken over",
+              {{"run", state.pin_root + "/" + run.name}, {"links", uint64_t{run.links}}});
+  }
+  if (!keep) return {};
+  auto name = bpf_runtime::run_name(state.conf().get_string("procfs"));
+  if (!name) return std::move(name).error();
+  auto own = bpf_runtime::PinnedRun::create(state.pin_root, *name);
+  if (!own) return std::move(own).error().with_context("keep-sensors-on-exit");
+  log::info("sensors will outlive the daemon", {{"run", (*own)->path()}});
+  state.runtime->pin_to(std::move(*own));
+  return {};
+}
+
+}  // namespace tetragon::daemon
