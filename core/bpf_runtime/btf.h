@@ -55,6 +55,7 @@ class KernelBtf {
   bool has_member(std::string_view struct_name, std::initializer_list<std::string_view> path) const;
   // 0: not there.
   std::uint32_t function_id(std::string_view name) const;
+  const ::btf* raw() const noexcept { return btf_; }
 
  private:
   explicit KernelBtf(::btf* btf) : btf_(btf) {}

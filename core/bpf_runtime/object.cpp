@@ -10,6 +10,7 @@
 #include <cstring>
 
 #include "core/bpf_runtime/failure.h"
+#include "core/bpf_runtime/kernel_excerpt.h"
 #include "core/bpf_runtime/libbpf_log.h"
 #include "core/bpf_runtime/runtime.h"
 #include "core/util/file.h"
@@ -209,6 +210,7 @@ Result<void> Object::load() {
     return explain(std::move(what), std::move(section), log, -rc);
   }
   loaded_ = true;
+  excerpt_.reset();
   TETRAGON_TRY(runtime_.keep_shared_maps(*this));
   return pin_program_arrays();
 }

@@ -24,6 +24,7 @@ struct bpf_program;
 
 namespace tetragon::bpf_runtime {
 
+class KernelExcerpt;
 class Runtime;
 using Bytes = std::span<const std::byte>;
 
@@ -85,6 +86,7 @@ class Object {
   Runtime& runtime_;
   std::string name_;
   bpf_object* object_;
+  std::shared_ptr<const KernelExcerpt> excerpt_;  // libbpf reads its file when it loads
   std::vector<bpf_link*> links_;
   std::vector<UniqueFd> link_fds_;  // links that libbpf cannot make
   std::unique_ptr<ObjectPins> pins_;

@@ -14,6 +14,7 @@
 
 #include "core/bpf_runtime/failure.h"
 #include "core/bpf_runtime/libbpf_log.h"
+#include "core/bpf_runtime/prepared_elf.h"
 #include "core/util/strings.h"
 
 namespace tetragon::bpf_runtime {
@@ -65,14 +66,30 @@ Result<std::uint32_t> Runtime::tracepoint_args(std::string_view tracepoint) {
   auto choice = btf();
   TETRAGON_TRY(choice);
   std::lock_guard lock(mutex_);
+  TETRAGON_TRY(parse_kernel_btf());
+  return kernel_btf_->tracepoint_args(tracepoint);
+}
+
+Result<void> Runtime::parse_kernel_btf() {
   if (!kernel_btf_) {
-    auto loaded = KernelBtf::load(choice->path);
-    if (!loaded.ok()) {
-      return std::move(loaded).error();
-    }
+    auto loaded = KernelBtf::load(btf_choice_->path);
+    TETRAGON_TRY(loaded);
     kernel_btf_.emplace(std::move(loaded).value());
   }
-  return kernel_btf_->tracepoint_args(tracepoint);
+  return {};
+}
+
+std::shared_ptr<const KernelExcerpt> Runtime::prepare(PreparedElf& elf) {
+  if (!excerpt_ || !elf.demand().within(excerpt_->demand())) {
+    // One excerpt for all objects: those of a kind ask for much the same.
+    BtfDemand demand = elf.demand();
+    if (excerpt_) demand.add(excerpt_->demand());
+    if (!parse_kernel_btf().ok()) return nullptr;
+    auto made = KernelExcerpt::make(kernel_btf_->raw(), std::move(demand));
+    if (!made.ok()) return nullptr;
+    excerpt_ = std::move(made).value();
+  }
+  return elf.resolve(*excerpt_) ? excerpt_ : nullptr;
 }
 
 void Runtime::release_btf() {
@@ -89,7 +106,13 @@ Result<std::unique_ptr<Object>> Runtime::open(std::string_view name, Bytes elf) 
   bpf_object_open_opts opts{};
   opts.sz = sizeof(opts);
   opts.object_name = object_name.c_str();
-  opts.btf_custom_path = choice->is_kernels_own ? nullptr : choice->path.c_str();
+  // Kernel functions are numbered by the running kernel's own BTF: a file that was named is left to libbpf.
+  std::optional<PreparedElf> prepared;
+  if (options_.cut_btf && choice->is_kernels_own) prepared = PreparedElf::read(elf);
+  const auto excerpt = prepared ? prepare(*prepared) : nullptr;
+  if (excerpt) elf = prepared->bytes();
+  const std::string btf_path = excerpt ? excerpt->path() : choice->is_kernels_own ? std::string() : choice->path;
+  opts.btf_custom_path = btf_path.empty() ? nullptr : btf_path.c_str();
   opts.kernel_log_level = options_.verbose >= 2 ? 2 : 0;
   LibbpfLog log(options_.verbose >= 2);
   bpf_object* object = bpf_object__open_mem(elf.data(), elf.size(), &opts);
@@ -108,7 +131,9 @@ Result<std::unique_ptr<Object>> Runtime::open(std::string_view name, Bytes elf) 
       if (section.ends_with(".s")) bpf_program__set_flags(program, BPF_F_SLEEPABLE);
     }
   }
-  return std::unique_ptr<Object>(new Object(*this, object_name, object));
+  std::unique_ptr<Object> opened(new Object(*this, object_name, object));
+  opened->excerpt_ = excerpt;
+  return opened;
 }
 
 Result<void> Runtime::bind_shared_maps(Object& object) {

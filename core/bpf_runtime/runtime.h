@@ -16,6 +16,7 @@
 
 #include "bpf/shared/record.h"
 #include "core/bpf_runtime/btf.h"
+#include "core/bpf_runtime/kernel_excerpt.h"
 #include "core/bpf_runtime/object.h"
 #include "core/bpf_runtime/pin.h"
 #include "core/util/fd.h"
@@ -24,6 +25,7 @@
 namespace tetragon::bpf_runtime {
 
 class LibbpfLog;
+class PreparedElf;
 
 struct RuntimeOptions {
   BtfOptions btf;
@@ -32,6 +34,8 @@ struct RuntimeOptions {
   // Waiting bytes at which BPF programs wake the reader before its pause ends; 0: a quarter of the ring, at most 256
   // KiB.
   std::uint32_t wakeup_bytes = 0;
+  // Off: libbpf relocates against the whole of the kernel's BTF; for tests.
+  bool cut_btf = true;
   // 0: verifier output only in error texts; 1: also in full through `log`; 2: with libbpf's debug lines.
   int verbose = 0;
   std::function<void(std::string_view)> log;
@@ -89,7 +93,7 @@ class Runtime {
   void pin_to(std::unique_ptr<PinnedRun> run) { pins_ = std::move(run); }
   PinnedRun* pins() const noexcept { return pins_.get(); }  // NULL: nothing is pinned
 
-  // elf must stay valid while the object lives.
+  // Copies what it needs of `elf`.
   Result<std::unique_ptr<Object>> open(std::string_view name, Bytes elf);
 
   std::size_t live_objects() const noexcept { return live_objects_.load(std::memory_order_relaxed); }
@@ -118,6 +122,9 @@ class Runtime {
   Result<void> keep_shared_maps(Object& object);
   void tell(const LibbpfLog& log) const;
   void raise_memlock();
+  Result<void> parse_kernel_btf();
+  // The excerpt that libbpf is to relocate against; NULL: it needs the whole of the BTF, and the file as it is.
+  std::shared_ptr<const KernelExcerpt> prepare(PreparedElf& elf);
 
   RuntimeOptions options_;
   std::unique_ptr<PinnedRun> pins_;
@@ -125,6 +132,7 @@ class Runtime {
   std::array<SharedMap, kSharedMaps.size()> shared_;
   std::optional<BtfChoice> btf_choice_;
   std::optional<KernelBtf> kernel_btf_;
+  std::shared_ptr<const KernelExcerpt> excerpt_;  // for all objects seen so far
   std::atomic<std::size_t> live_objects_{0};
   bool memlock_raised_ = false;
 };
