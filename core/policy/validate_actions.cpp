@@ -191,10 +191,11 @@ bool check_action(HookChecks& context, const Action& action, bool at_return, con
                  "there is no element " + std::to_string(*action.arg_index) + " in args, which has " +
                      std::to_string(context.hook.args.size()));
   }
-  if (type->name == "GetUrl" && action.arg_url.written() && !action.arg_url->starts_with("http://") &&
-      !action.arg_url->starts_with("https://")) {
-    checks.error(action.arg_url.place, path + ".argUrl",
-                 shown(*action.arg_url) + " must begin with http:// or https://");
+  if (type->name == "GetUrl" && action.arg_url.written()) {
+    checks.good(check_url(*action.arg_url), action.arg_url.place, path + ".argUrl");
+  }
+  if (type->name == "DnsLookup" && action.arg_fqdn.written()) {
+    checks.good(check_host_name(*action.arg_fqdn), action.arg_fqdn.place, path + ".argFqdn");
   }
   return type->enforces;
 }

@@ -405,6 +405,64 @@ Result<RegisterAssignment> parse_register_assignment(std::string_view text) {
   return result;
 }
 
+Result<void> check_url(std::string_view text) {
+  constexpr std::size_t longest = 8192;
+  if (text.size() > longest) return invalid("has more than " + std::to_string(longest) + " characters");
+  const auto bad = std::find_if(text.begin(), text.end(), [](char c) { return c <= 0x20 || c >= 0x7f; });
+  if (bad != text.end()) {
+    return invalid("has a blank, a control character or a byte beyond ASCII at position " +
+                   std::to_string(bad - text.begin()) + "; write %20 and the like");
+  }
+  std::string scheme(text.substr(0, text.find("://")));
+  for (char& c : scheme) {
+    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c + 32);
+  }
+  if ((scheme != "http" && scheme != "https") || scheme.size() == text.size()) {
+    return invalid(shown(text) + " must begin with http:// or https://");
+  }
+  text.remove_prefix(scheme.size() + 3);
+  text = text.substr(0, text.find_first_of("/?#"));
+  text.remove_prefix(text.rfind('@') + 1);  // none: npos + 1
+  std::string_view host = text.substr(0, text.find(':')), port = text.substr(host.size());
+  if (text.starts_with('[')) {
+    const std::size_t end = std::min(text.find(']'), text.size() - 1);
+    in6_addr address;
+    host = text.substr(0, end + 1);
+    port = text.substr(end + 1);
+    if (inet_pton(AF_INET6, std::string(text.substr(1, end - 1)).c_str(), &address) != 1 || !host.ends_with(']')) {
+      return invalid("the host " + shown(host) + " is no IPv6 address");
+    }
+  } else {
+    TETRAGON_TRY(check_host_name(host));
+  }
+  if (port.empty() || port == ":") return {};
+  uint16_t number = 0;
+  const auto [end, code] = std::from_chars(port.data() + 1, port.data() + port.size(), number);
+  if (port[0] != ':' || code != std::errc() || end != port.data() + port.size() || number == 0) {
+    return invalid("the port " + shown(port.substr(1)) + " is not one of 1 to 65535");
+  }
+  return {};
+}
+
+Result<void> check_host_name(std::string_view text) {
+  const std::string_view whole = text;
+  if (text.ends_with('.')) text.remove_suffix(1);
+  if (text.empty()) return invalid("the host name is missing");
+  if (text.size() > 253)
+    return invalid("the host name has " + std::to_string(text.size()) + " characters; at most 253");
+  for (const std::string_view label : split(text, '.')) {
+    if (label.empty() || label.size() > 63) {
+      return invalid("the host name " + shown(whole) + " has a part of " + std::to_string(label.size()) +
+                     " characters; allowed: 1 to 63 between dots");
+    }
+    if (!std::all_of(label.begin(), label.end(), [](char c) { return word_character(c) || c == '-'; })) {
+      return invalid("the host name " + shown(whole) +
+                     " has characters other than letters, digits, '-', '_' and '.'; write names beyond ASCII as xn--");
+    }
+  }
+  return {};
+}
+
 bool is_dns_1123_subdomain(std::string_view name) noexcept {
   if (name.empty() || name.size() > 253) return false;
   char before = '.';

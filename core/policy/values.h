@@ -102,6 +102,11 @@ struct RegisterAssignment {
 };
 Result<RegisterAssignment> parse_register_assignment(std::string_view text);
 
+// argUrl of GetUrl: http or https, with a host that can be one.
+Result<void> check_url(std::string_view text);
+// argFqdn of DnsLookup; a dot at the end is possible.
+Result<void> check_host_name(std::string_view text);
+
 bool is_dns_1123_subdomain(std::string_view name) noexcept;
 // The nearest name that is one, for the error; empty when nothing is left.
 std::string dns_1123_suggestion(std::string_view name);

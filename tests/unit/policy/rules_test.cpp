@@ -490,7 +490,11 @@ TEST_CASE("actions") {
   CHECK(has(in(call, "{action: Signal, argSig: 65}"), "65 is no signal"));
   CHECK(has(in(call, "{action: GetUrl}"), "GetUrl needs argUrl"));
   CHECK(has(in(call, "{action: GetUrl, argUrl: example.com}"), "must begin with http://"));
+  CHECK(has(in(call, "{action: GetUrl, argUrl: \"http://a/\\nHost: b\"}"), "a control character"));
+  CHECK(in(call, "{action: GetUrl, argUrl: \"https://u:p@a.test:8443/x?y#z\"}") == "ok");
   CHECK(has(in(call, "{action: DnsLookup}"), "DnsLookup needs argFqdn"));
+  CHECK(has(in(call, "{action: DnsLookup, argFqdn: \"http://a.test\"}"), "characters other than letters"));
+  CHECK(in(call, "{action: DnsLookup, argFqdn: canary.example.com.}") == "ok");
   CHECK(has(in(call, "{action: TrackSock, argSock: 0}"), "argument 0 has the type int; allowed: sock"));
   CHECK(in(call, "{action: TrackSock, argSock: 1}") == "ok");
   CHECK(has(in(call, "{action: UntrackSock, argSock: 4}"), "there is no argument with index 4"));

@@ -5,7 +5,11 @@
 
 #include <doctest/doctest.h>
 
+#include "core/util/strings.h"
+
+using namespace tetragon;
 using namespace tetragon::policy;
+using namespace std::literals;
 
 TEST_CASE("numbers are extended as the kernel's values are") {
   CHECK(*parse_number("-1", {4, true}) == ~uint64_t{0});
@@ -123,6 +127,50 @@ TEST_CASE("system calls, symbols, registers") {
   for (const char* bad : {"", "rax", "=1", "rax=", "rax=%", "rax=(rsp)", "rax=%rsp)", "rax=x%rsp", "rax=8(%rsp"}) {
     CAPTURE(bad);
     CHECK_FALSE(parse_register_assignment(bad).ok());
+  }
+}
+
+TEST_CASE("URLs and host names") {
+  const auto why = [](const Result<void>& result) { return result.ok() ? "ok" : result.error().message(); };
+  for (const char* good :
+       {"http://a", "HTTPS://A.test:443/x?y=http://b#c", "http://u:p%40@a/", "http://[2001:db8::1]:81/",
+        "http://192.0.2.1/", "http://a_b-c./", "http://a:/", "https://a?b"}) {
+    CAPTURE(good);
+    CHECK(why(check_url(good)) == "ok");
+  }
+  for (const char* bad : {"", "a.test", "ftp://a", "file:///etc/passwd", "http:/a", "http:a", "//a", "httpx://a"}) {
+    CAPTURE(bad);
+    CHECK(why(check_url(bad)) == quoted(bad) + " must begin with http:// or https://");
+  }
+  for (const std::string_view bad :
+       {"http://a b"sv, "http://a/\r\nX: y"sv, "http://a/\0"sv, "http://\xc3\xa4/"sv, "http://a/\x7f"sv}) {
+    CHECK(why(check_url(bad)).find("has a blank, a control character or a byte beyond ASCII at position ") == 0);
+  }
+  for (const char* bad : {"http://", "http:///x", "http://u@/", "http://:80/"}) {
+    CHECK(why(check_url(bad)) == "the host name is missing");
+  }
+  for (const char* bad : {"http://[::1", "http://[]", "http://[", "http://[g::]/", "http://[1.2.3.4]/"}) {
+    CAPTURE(bad);
+    CHECK(why(check_url(bad)).find("is no IPv6 address") != std::string::npos);
+  }
+  for (const char* bad : {"http://a:0", "http://a:65536/", "http://a:8x/", "http://a:1:2/", "http://[::1]8/"}) {
+    CAPTURE(bad);
+    CHECK(why(check_url(bad)).find("is not one of 1 to 65535") != std::string::npos);
+  }
+  CHECK(why(check_url("http://a/" + std::string(8192, 'x'))) == "has more than 8192 characters");
+
+  const std::string label(63, 'a');
+  for (const std::string& good :
+       {std::string("localhost"), std::string("a.test."), std::string("_dmarc.A-b.c"), label + ".x"}) {
+    CHECK(why(check_host_name(good)) == "ok");
+  }
+  CHECK(why(check_host_name("")) == "the host name is missing");
+  CHECK(why(check_host_name(".")) == "the host name is missing");
+  CHECK(why(check_host_name("a..b")).find("a part of 0 characters") != std::string::npos);
+  CHECK(why(check_host_name(label + "a.b")).find("a part of 64 characters") != std::string::npos);
+  CHECK(why(check_host_name(label + "." + label + "." + label + "." + label)).find("at most 253") != std::string::npos);
+  for (const char* bad : {"a b", "a:80", "::1", "a/b", "a\n", "\xc3\xa4.test"}) {
+    CHECK(why(check_host_name(bad)).find("write names beyond ASCII as xn--") != std::string::npos);
   }
 }
 
