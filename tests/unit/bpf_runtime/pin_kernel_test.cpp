@@ -1,17 +1,20 @@
 // SPDX-License-Identifier: Apache-2.0
 // Needs bpf(2) and a BPF file system.
 #include <bpf/bpf.h>
+#include <fcntl.h>
+#include <link.h>
 #include <signal.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <array>
 #include <chrono>
 #include <filesystem>
 #include <thread>
 
 #include "core/bpf_runtime/pin.h"
 #include "kernel_support.h"
-#include "sample.bpf.elf.h"
+#include "pinned.bpf.elf.h"
 
 using tetragon::UniqueFd;
 using namespace tetragon::bpf_runtime;
@@ -30,32 +33,62 @@ std::string pin_root() {
   return *bpffs + "/tetragon-unit-" + std::to_string(::getpid());
 }
 
-std::unique_ptr<Object> attached(Runtime& runtime, const std::string& root) {
+std::unique_ptr<PinnedRun> make_run(const std::string& root) {
   auto run = PinnedRun::create(root, "run-1-" + std::to_string(::getpid()));
-  if (!run.ok()) return nullptr;
-  runtime.pin_to(std::move(*run));
-  auto object = runtime.open("sample", std::as_bytes(std::span(tetragon_bpf_sample)));
-  if (!object.ok() || !(*object)->load().ok() || !(*object)->attach("on_syscall").ok()) return nullptr;
+  if (!run.ok()) MESSAGE(run.error().message());
+  return run.ok() ? std::move(*run) : nullptr;
+}
+
+// The function whose calls are counted.
+extern "C" [[gnu::noinline]] int tetragon_test_called(int value) {
+  asm volatile("" : "+r"(value));
+  return value;
+}
+
+// Where it is in the file.
+std::uint64_t called_offset() {
+  std::uint64_t offset = 0;
+  dl_iterate_phdr(
+      [](dl_phdr_info* info, std::size_t, void* found) {
+        const auto address = reinterpret_cast<std::uintptr_t>(&tetragon_test_called) - info->dlpi_addr;
+        for (int n = 0; n < info->dlpi_phnum; ++n) {
+          const auto& part = info->dlpi_phdr[n];
+          if (part.p_type == PT_LOAD && address >= part.p_vaddr && address < part.p_vaddr + part.p_filesz) {
+            *static_cast<std::uint64_t*>(found) = address - part.p_vaddr + part.p_offset;
+            return 1;
+          }
+        }
+        return 0;
+      },
+      &offset);
+  return offset;
+}
+
+// Loaded, its array filled, attached.
+std::unique_ptr<Object> attached(Runtime& runtime, const std::string& root) {
+  runtime.pin_to(make_run(root));
+  if (runtime.pins() == nullptr) return nullptr;
+  auto object = runtime.open("pinned", std::as_bytes(std::span(tetragon_bpf_pinned)));
+  AttachOptions where;
+  where.kind = AttachKind::uprobe;
+  where.path = "/proc/self/exe";
+  where.offset = called_offset();
+  if (!object.ok() || !(*object)->load().ok() ||
+      !(*object)->set_program("behind", 0, object->get(), "jumped_to").ok()) {
+    return nullptr;
+  }
+  if (const auto done = (*object)->attach("in_front", where); !done.ok()) {
+    MESSAGE(done.error().message());
+    return nullptr;
+  }
   return std::move(*object);
 }
 
-int some_program() {
-  const bpf_insn code[] = {{.code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = 0, .src_reg = 0, .off = 0, .imm = 0},
-                           {.code = BPF_JMP | BPF_EXIT, .dst_reg = 0, .src_reg = 0, .off = 0, .imm = 0}};
-  return bpf_prog_load(BPF_PROG_TYPE_SOCKET_FILTER, "some", "GPL", code, std::size(code), nullptr);
-}
-
-// Attaches, pins and is killed.
+// Attaches and is killed.
 void killed_daemon(const std::string& root) {
   Runtime runtime({});
-  auto object = attached(runtime, root);
-  const std::uint32_t zero = 0;
-  const int program = some_program();
-  const int array = bpf_map_create(BPF_MAP_TYPE_PROG_ARRAY, "some", 4, 4, 1, nullptr);
-  if (object == nullptr || bpf_map_update_elem(array, &zero, &program, BPF_ANY) != 0 ||
-      !runtime.pins()->pin_shared(array, "some").ok()) {
-    ::_exit(1);
-  }
+  const auto object = attached(runtime, root);
+  if (object == nullptr) ::_exit(1);
   ::raise(SIGKILL);
 }
 
@@ -69,17 +102,40 @@ bool goes(std::uint32_t link) {
   return !link_exists(link);
 }
 
-std::uint32_t link_id(const std::string& path) {
+bpf_link_info link_info(const std::string& path) {
   const UniqueFd link(bpf_obj_get(path.c_str()));
   bpf_link_info info{};
   std::uint32_t size = sizeof(info);
   REQUIRE(bpf_obj_get_info_by_fd(link.get(), &info, &size) == 0);
-  return info.id;
+  return info;
+}
+
+// What the program of a link has counted: its calls, and those of the program behind it.
+std::array<std::uint64_t, 2> counted(std::uint32_t program_id) {
+  const UniqueFd program(bpf_prog_get_fd_by_id(program_id));
+  std::array<std::uint32_t, 8> maps{};
+  bpf_prog_info info{};
+  std::uint32_t size = sizeof(info);
+  info.nr_map_ids = maps.size();
+  info.map_ids = reinterpret_cast<std::uintptr_t>(maps.data());
+  REQUIRE(bpf_obj_get_info_by_fd(program.get(), &info, &size) == 0);
+  std::array<std::uint64_t, 2> counts{};
+  for (std::uint32_t n = 0; n < info.nr_map_ids; ++n) {
+    const UniqueFd map(bpf_map_get_fd_by_id(maps[n]));
+    bpf_map_info about{};
+    size = sizeof(about);
+    REQUIRE(bpf_obj_get_info_by_fd(map.get(), &about, &size) == 0);
+    if (std::string_view(about.name) != "counts") continue;
+    for (std::uint32_t which = 0; which < counts.size(); ++which) {
+      CHECK(bpf_map_lookup_elem(map.get(), &which, &counts[which]) == 0);
+    }
+  }
+  return counts;
 }
 
 }  // namespace
 
-TEST_CASE("pinned links and program arrays survive a killed process, and go with the folder of the run") {
+TEST_CASE("a killed daemon's programs run on, also those behind a program array, until its run is removed") {
   const std::string root = pin_root();
   if (root.empty()) return;
   const pid_t child = ::fork();
@@ -93,18 +149,16 @@ TEST_CASE("pinned links and program arrays survive a killed process, and go with
   CHECK(runs[0].links == 1);
   CHECK_FALSE(runs[0].lives);
   const std::string run = root + "/" + runs[0].name;
-  const std::uint32_t link = link_id(run + "/1-sample/link-1-on_syscall");
-  {
-    const UniqueFd array(bpf_obj_get((run + "/map-some").c_str()));
-    const std::uint32_t zero = 0;
-    std::uint32_t program = 0;
-    CHECK(bpf_map_lookup_elem(array.get(), &zero, &program) == 0);
-    CHECK(program != 0);
-  }
-  CHECK(link_exists(link));
+  CHECK(fs::exists(run + "/1-pinned/map-behind"));
+  const bpf_link_info link = link_info(run + "/1-pinned/link-1-in_front");
+  const auto before = counted(link.prog_id);
+  for (int n = 0; n < 7; ++n) (void)tetragon_test_called(n);
+  const auto after = counted(link.prog_id);
+  CHECK(after[0] == before[0] + 7);
+  CHECK(after[1] == before[1] + 7);
   CHECK(remove_run(root, runs[0].name).ok());
   CHECK_FALSE(fs::exists(root));
-  CHECK(goes(link));
+  CHECK(goes(link.id));
 }
 
 TEST_CASE("closing a pinned object detaches it at once") {
@@ -115,12 +169,26 @@ TEST_CASE("closing a pinned object detaches it at once") {
     auto object = attached(runtime, root);
     REQUIRE(object != nullptr);
     CHECK(runtime.pins()->links() == 1);
-    const std::string pin = runtime.pins()->path() + "/1-sample/link-1-on_syscall";
-    const std::uint32_t link = link_id(pin);
+    const std::string pin = runtime.pins()->path() + "/1-pinned/link-1-in_front";
+    const std::uint32_t link = link_info(pin).id;
     object.reset();
     CHECK_FALSE(fs::exists(pin));
     CHECK(runtime.pins()->links() == 0);
     CHECK(goes(link));
   }
   CHECK_FALSE(fs::exists(root));
+}
+
+TEST_CASE("what is no link cannot be pinned") {
+  const std::string root = pin_root();
+  if (root.empty()) return;
+  auto run = make_run(root);
+  REQUIRE(run != nullptr);
+  auto pins = ObjectPins::create(*run, "perf");
+  REQUIRE(pins.ok());
+  // As the attachments of kernels before 5.15.
+  const UniqueFd pipe(::open("/dev/null", O_RDONLY | O_CLOEXEC));
+  const auto pinned = (*pins)->pin_link(pipe.get(), "on_enter");
+  REQUIRE_FALSE(pinned.ok());
+  CHECK_MESSAGE(pinned.error().code() == tetragon::Code::unsupported, pinned.error().message());
 }
