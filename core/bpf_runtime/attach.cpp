@@ -54,13 +54,19 @@ std::string describe(const AttachOptions& options) {
   return text;
 }
 
+// libbpf forgets the section of a program whose type was set.
+static bpf_link* attach_by_section(bpf_program* program) {
+  return std::string_view(bpf_program__section_name(program)).starts_with("tp_btf") ? bpf_program__attach_trace(program)
+                                                                                    : bpf_program__attach(program);
+}
+
 bpf_link* attach_link(bpf_program* program, const AttachOptions& options) {
   switch (options.kind) {
-    case AttachKind::section: return bpf_program__attach(program);
+    case AttachKind::section: return attach_by_section(program);
     case AttachKind::tracing: {
       LIBBPF_OPTS(bpf_trace_opts, opts, .cookie = options.cookie);
       // Cookies of trampolines exist since 5.18 (2fcc82411e74); without one the older call serves all kernels.
-      return options.cookie != 0 ? bpf_program__attach_trace_opts(program, &opts) : bpf_program__attach(program);
+      return options.cookie != 0 ? bpf_program__attach_trace_opts(program, &opts) : attach_by_section(program);
     }
     case AttachKind::kprobe:
     case AttachKind::kretprobe: {

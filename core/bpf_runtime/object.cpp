@@ -13,6 +13,7 @@
 #include "core/bpf_runtime/kernel_excerpt.h"
 #include "core/bpf_runtime/libbpf_log.h"
 #include "core/bpf_runtime/runtime.h"
+#include "core/bpf_runtime/tracepoint_section.h"
 #include "core/util/file.h"
 #include "core/util/strings.h"
 
@@ -192,6 +193,7 @@ Result<void> Object::load() {
   std::lock_guard lock(runtime_.mutex_);
   TETRAGON_TRY(runtime_.bind_shared_maps(*this));
   LibbpfLog log(runtime_.options_.verbose >= 2);
+  const TracepointNumbers numbers(excerpt_.get());
   const int rc = bpf_object__load(object_);
   runtime_.tell(log);
   if (rc != 0) {
@@ -307,6 +309,9 @@ Result<void> Object::set_attach_target(std::string_view program, std::string_vie
     return explain(
         "target " + quoted(function) + " of BPF program " + quoted(program) + " (object " + quoted(name_) + ")",
         bpf_program__section_name(*found), log, -rc);
+  }
+  if (std::string_view(bpf_program__section_name(*found)).starts_with("tp_btf")) {
+    bpf_program__set_type(*found, BPF_PROG_TYPE_TRACING);
   }
   return {};
 }

@@ -91,6 +91,9 @@ bool PreparedElf::read_sections() {
     if (one.sh_name >= names.sh_size || (has_bytes && at<char>(one.sh_offset, one.sh_size) == nullptr)) return false;
     sections_.push_back({at<char>(names.sh_offset + one.sh_name), one.sh_type, one.sh_info,
                          table + n * sizeof(Elf64_Shdr), one.sh_offset, has_bytes ? one.sh_size : 0});
+    if (const std::string_view name = sections_.back().name; name.starts_with("tp_btf/")) {
+      demand_.number.emplace(BTF_KIND_TYPEDEF, "btf_trace_" + std::string(name.substr(name.find('/') + 1)));
+    }
   }
   return true;
 }

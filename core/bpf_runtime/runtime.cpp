@@ -15,6 +15,7 @@
 #include "core/bpf_runtime/failure.h"
 #include "core/bpf_runtime/libbpf_log.h"
 #include "core/bpf_runtime/prepared_elf.h"
+#include "core/bpf_runtime/tracepoint_section.h"
 #include "core/util/strings.h"
 
 namespace tetragon::bpf_runtime {
@@ -114,6 +115,7 @@ Result<std::unique_ptr<Object>> Runtime::open(std::string_view name, Bytes elf) 
   const std::string btf_path = excerpt ? excerpt->path() : choice->is_kernels_own ? std::string() : choice->path;
   opts.btf_custom_path = btf_path.empty() ? nullptr : btf_path.c_str();
   opts.kernel_log_level = options_.verbose >= 2 ? 2 : 0;
+  register_tracepoint_section();
   LibbpfLog log(options_.verbose >= 2);
   bpf_object* object = bpf_object__open_mem(elf.data(), elf.size(), &opts);
   const int sys = errno;
@@ -133,6 +135,7 @@ Result<std::unique_ptr<Object>> Runtime::open(std::string_view name, Bytes elf) 
   }
   std::unique_ptr<Object> opened(new Object(*this, object_name, object));
   opened->excerpt_ = excerpt;
+  find_tracepoints(object, excerpt.get());
   return opened;
 }
 
