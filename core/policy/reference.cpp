@@ -5,6 +5,7 @@
 #include <map>
 
 #include "core/kernel/syscalls.h"
+#include "core/policy/reference_cel.h"
 #include "core/policy/values.h"
 
 namespace tetragon::policy::reference {
@@ -29,7 +30,7 @@ struct Number {
   }
 };
 
-bool in_list(const Policy& policy, std::string_view name, uint64_t number) {
+bool in_list(const Policy& policy, std::string_view name, const Number& type, uint64_t number) {
   const List* list = policy.find_list(name);
   if (list == nullptr) return false;
   if (*list->type == ListType::generated_syscalls) {
@@ -37,7 +38,10 @@ bool in_list(const Policy& policy, std::string_view name, uint64_t number) {
   }
   for (const auto& value : list->values) {
     const auto call = kernel::parse_syscall(*value);
-    if (call.ok() && call->id() == (number & 0xffffffff)) return true;
+    if (!call.ok()) continue;
+    const uint64_t id = call->id();
+    const bool extended = type.is_signed && type.width == 4;
+    if ((extended ? static_cast<uint64_t>(static_cast<int64_t>(static_cast<int32_t>(id))) : id) == number) return true;
   }
   return false;
 }
@@ -47,7 +51,7 @@ bool number_matches(const Policy& policy, const std::string& op, const std::stri
   const bool set = op == "InMap" || op == "NotInMap";
   const NumberFormat format{type.width, type.is_signed, set, op == "Mask"};
   if (set) {
-    if (const auto list = list_reference(text); !list.empty()) return in_list(policy, list, number);
+    if (const auto list = list_reference(text); !list.empty()) return in_list(policy, list, type, number);
     const Range range = good(parse_number_or_range(text, format));
     return !type.less(number, range.low) && !type.less(range.high, number);
   }
@@ -171,7 +175,16 @@ bool filter_matches(const Policy& policy, const ArgSelector& filter, const std::
   const bool negated = op.starts_with("Not");
 
   bool matches = false;
-  if (op == "CapabilitiesGained") {
+  if (op == "CelExpr") {
+    std::vector<ExpressionArgument> named;
+    const auto add = [&](size_t n) {
+      const ArgumentType* one = find_argument_type(*args[n].type);
+      named.push_back({values[n].number, one != nullptr && one->is_signed});
+    };
+    for (const auto& position : filter.args) add(*position);
+    for (size_t n = 0; filter.args.empty() && n < args.size(); ++n) add(n);
+    matches = expression_is_true(*filter.values.at(0), named);
+  } else if (op == "CapabilitiesGained") {
     const size_t old = *filter.args.at(1);
     matches = value.readable && values.at(old).readable && (value.number & ~values.at(old).number) != 0;
   } else if (value.readable) {

@@ -517,6 +517,27 @@ void Engine::forget_process() {
   bpf_map_delete_elem(map("execve_map"), &pid);
 }
 
+std::uint64_t Engine::made(unsigned place) {
+  if (made_.empty()) {
+    REQUIRE(run(program("hook_made"), {}) == 0);
+    std::array<std::uint64_t, (kMadeSize + 8) / 8> value{};
+    for (unsigned n = 0; bpf_map_lookup_elem(map("made_objects"), &n, value.data()) == 0; ++n) {
+      made_.push_back(value[0]);
+    }
+  }
+  return made_.at(place);
+}
+
+std::uint64_t Engine::make(unsigned place, std::string_view bytes) {
+  const std::uint64_t address = made(place);
+  std::array<char, kMadeSize + 8> value{};
+  std::memcpy(value.data(), &address, sizeof(address));
+  REQUIRE(bytes.size() <= kMadeSize);
+  std::copy(bytes.begin(), bytes.end(), value.begin() + sizeof(address));
+  REQUIRE(bpf_map_update_elem(map("made_objects"), &place, value.data(), BPF_ANY) == 0);
+  return address;
+}
+
 std::uint64_t Engine::lost(tg_loss cause) {
   std::vector<tg_cpu_state> cpus(static_cast<std::size_t>(libbpf_num_possible_cpus()));
   const std::uint32_t zero = 0;

@@ -125,6 +125,10 @@ class Engine {
   tg_process process();
   void forget_process();
   std::uint64_t lost(tg_loss cause);
+  // Memory of the kernel, for objects made up by the test: the address of a place, and what is there.
+  static constexpr std::size_t kMadeSize = 2040;
+  std::uint64_t made(unsigned place);
+  std::uint64_t make(unsigned place, std::string_view bytes);
   // All work spaces of this CPU taken by others, or free again. The test must stay on one CPU.
   void take_scratch(bool taken);
 
@@ -150,6 +154,7 @@ class Engine {
   double load_ms_ = 0;
   std::vector<Record> records_;
   std::string pieces_;
+  std::vector<std::uint64_t> made_;
 };
 
 // Must load.
