@@ -9,7 +9,7 @@ python3 "$VM_ROOT/tests/vm/selfcheck.py" --kernel "$VM_KERNEL" --build "$VM_BUIL
 
 # The kernel tests of the build (label kernel) and their own results.
 if [ -f "$VM_BUILD/CTestTestfile.cmake" ]; then
-  ctest --test-dir "$VM_BUILD" -L '^kernel$' --timeout 300 --output-on-failure --output-junit "$VM_JOB/kernel.xml"
+  ctest --test-dir "$VM_BUILD" -L '^kernel$' ${VM_KERNEL_TESTS:+-R "$VM_KERNEL_TESTS"} --timeout 300 --output-on-failure --output-junit "$VM_JOB/kernel.xml"
   python3 "$VM_ROOT/tests/vm/junit.py" "$VM_JOB/kernel.xml" "$out" || code=1
 fi
 

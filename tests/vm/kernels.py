@@ -30,6 +30,7 @@ class Kernel:
     modules_dir: Path | None = None
     boot_modules: list[Path] = field(default_factory=list)
     e2e: list[str] = field(default_factory=list)  # parts of the names of the cases that run there; empty: all
+    kernel_tests: str = ""  # which tests of the label kernel, as ctest -R takes it; empty: all
     exclude: str = ""  # kernel test cases that do not, as doctest takes it
 
 
@@ -49,7 +50,7 @@ def find(name: str, refresh: bool = False) -> Kernel:
 
 
 def cases(entry: dict) -> dict:
-    return {"e2e": entry.get("e2e", []), "exclude": entry.get("exclude", "")}
+    return {"e2e": entry.get("e2e", []), "kernel_tests": entry.get("kernel", ""), "exclude": entry.get("exclude", "")}
 
 
 def find_prebuilt(name: str, entry: dict) -> Kernel:

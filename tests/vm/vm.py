@@ -73,7 +73,8 @@ def write_job(job: Path, kernel: kernels.Kernel, build: Path, command: list[str]
     environment = {"VM_KERNEL": kernel.name, "VM_ROOT": ROOT, "VM_BUILD": build, "VM_JOB": "/run/vm",
                    "VM_MODULES": kernel.modules_dir or "", "TETRAGON_TEST_IN_VM": "1",
                    "TETRAGON_TEST_TIME_SCALE": "5", "TETRAGON_TEST_COUNT_SCALE": "0.1",
-                   "VM_E2E": " ".join(kernel.e2e), "TETRAGON_TEST_EXCLUDE": kernel.exclude}
+                   "VM_E2E": " ".join(kernel.e2e), "VM_KERNEL_TESTS": kernel.kernel_tests,
+                   "TETRAGON_TEST_EXCLUDE": kernel.exclude}
     (job / "env").write_text("".join(f"export {k}={shlex.quote(str(v))}\n" for k, v in environment.items()))
     (job / "job.sh").write_text(f"cd {shlex.quote(str(ROOT))}\nexec {shlex.join(command)}\n")
     (job / "init").write_text(f"{HERE / 'guest_init.sh'}\n")
