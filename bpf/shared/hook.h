@@ -14,10 +14,16 @@
 
 #include "record.h"
 #include "process.h"
+#include "action.h"
 
 #define TG_HOOK_ARGS	    5 /* values of a hook: args, then data */
 #define TG_HOOK_SLOTS	    6 /* and the return value */
 #define TG_HOOK_RETURN_SLOT 5
+/* Slots of values that are no arguments: stack traces (addresses of 8 bytes, innermost first), hash of the file. */
+#define TG_SLOT_KERNEL_STACK 64
+#define TG_SLOT_USER_STACK   65
+#define TG_SLOT_IMA_HASH     66 /* first byte: enum hash_algo of the kernel */
+#define TG_HOOK_EXTRAS	     3
 #define TG_HOOK_SELECTORS   5
 #define TG_HOOK_FILTERS	    5 /* matchArgs + matchData of one selector; as many matchReturnArgs */
 #define TG_HOOK_STEPS	    10
@@ -253,7 +259,8 @@ enum { TG_CAPS_EFFECTIVE, TG_CAPS_INHERITABLE, TG_CAPS_PERMITTED, TG_CAPS_KINDS 
 
 /* tg_selector.flags */
 enum {
-	TG_SELECTOR_NO_POST = 1, /* matched, but not reported */
+	TG_SELECTOR_NO_POST = 1,	/* matched, but not reported */
+	TG_SELECTOR_NO_RETURN_POST = 2, /* likewise when the function returns */
 };
 
 struct tg_selector {
@@ -264,7 +271,7 @@ struct tg_selector {
 	__u8 reserved;
 	__u32 ns_changes; /* bit n: enum tg_ns */
 	struct tg_group_match binaries, parent_binaries;
-	__u32 reserved2;
+	__u16 first_action, first_return_action; /* elements of tg_actions, tg_return_actions; 0: none */
 	__u64 cap_changes;
 	struct tg_pid_match pids;
 	__u32 reserved3;
@@ -284,7 +291,9 @@ enum {
 		4,	      /* syscall backend: only the system calls in tg_syscalls, which also gives the instance */
 	TG_HOOK_COOKIE = 8,   /* the instance is the attach cookie */
 	TG_HOOK_STRNSTR = 16, /* this kernel has bpf_strnstr (6.17); else substrings are searched place by place */
-	TG_HOOK_STRNCASESTR = 32, /* bpf_strncasestr */
+	TG_HOOK_STRNCASESTR = 32,    /* bpf_strncasestr */
+	TG_HOOK_ACTIONS = 64,	     /* a selector has actions that run in the kernel: tg_actions is there */
+	TG_HOOK_RETURN_ACTIONS = 128, /* likewise tg_return_actions */
 };
 
 #define TG_SYSCALLS32 512 /* tg_syscalls: elements from here on are of the 32-bit ABI */
@@ -378,7 +387,7 @@ struct tg_hook_record {
 	__u8 phase;	/* TG_PHASE_* */
 	__u8 selector;	/* that matched, 0-based; 255: the hook has none */
 	__u8 arg_count;
-	__u8 reserved;
+	__u8 action; /* enum tg_action_code of the last action that ran in the kernel; 0: none */
 	__u64 call; /* of ENTER and RETURN: unique among the open calls */
 		    /* arg_count times struct tg_hook_arg and its bytes, each beginning at a multiple of 8 */
 };

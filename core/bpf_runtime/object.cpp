@@ -214,7 +214,7 @@ Result<void> Object::load() {
   loaded_ = true;
   excerpt_.reset();
   TETRAGON_TRY(runtime_.keep_shared_maps(*this));
-  return pin_program_arrays();
+  return pin_maps();
 }
 
 Result<ObjectPins*> Object::pins() {
@@ -226,11 +226,13 @@ Result<ObjectPins*> Object::pins() {
   return pins_.get();
 }
 
-Result<void> Object::pin_program_arrays() {
+Result<void> Object::pin_maps() {
   if (runtime_.pins_ == nullptr) return {};
   for (bpf_map* map = bpf_object__next_map(object_, nullptr); map != nullptr;
        map = bpf_object__next_map(object_, map)) {
-    if (bpf_map__type(map) != BPF_MAP_TYPE_PROG_ARRAY || bpf_map__fd(map) < 0) continue;
+    // Modes of policies: the next daemon tells the programs of this one whom to spare.
+    const bool handed_over = bpf_map__name(map) == kPoliciesMap;
+    if ((bpf_map__type(map) != BPF_MAP_TYPE_PROG_ARRAY && !handed_over) || bpf_map__fd(map) < 0) continue;
     if (is_shared_map(bpf_map__name(map))) {
       TETRAGON_TRY(runtime_.pins_->pin_shared(bpf_map__fd(map), bpf_map__name(map)));
     } else {
@@ -294,6 +296,22 @@ Result<void> Object::leave_out_map(std::string_view map) {
     return map_error(name_, map, "leave out", -rc);
   }
   return {};
+}
+
+Result<void> Object::use_map(std::string_view map, int fd) {
+  if (loaded_) {
+    return state_error("use another object's map", "it is loaded already");
+  }
+  auto found = find_map(map);
+  TETRAGON_TRY(found);
+  if (const int rc = bpf_map__reuse_fd(*found, fd); rc != 0) {
+    return map_error(name_, map, "take another object's map for", -rc);
+  }
+  return {};
+}
+
+const bpf_program* Object::next_program(const bpf_program* before) const {
+  return bpf_object__next_program(object_, const_cast<bpf_program*>(before));
 }
 
 Result<void> Object::set_attach_target(std::string_view program, std::string_view function) {
@@ -389,6 +407,11 @@ Result<void> Object::map_update(std::string_view map, Bytes key, Bytes value, st
     return map_error(name_, map, "update", errno);
   }
   return {};
+}
+
+std::size_t Object::possible_cpus() {
+  const int cpus = libbpf_num_possible_cpus();
+  return cpus > 0 ? static_cast<std::size_t>(cpus) : 1;
 }
 
 Result<void> Object::map_lookup(std::string_view map, Bytes key, std::span<std::byte> ret_value) const {

@@ -65,12 +65,27 @@ class Object {
   // possible CPU.
   Result<void> map_update(std::string_view map, Bytes key, Bytes value, std::uint64_t flags);
   Result<void> map_lookup(std::string_view map, Bytes key, std::span<std::byte> ret_value) const;
+  // Element 0 of a per-CPU array, of each CPU; empty: this object has no such map.
+  template <class T>
+  std::vector<T> per_cpu_lookup(std::string_view map) const {
+    static_assert(sizeof(T) % 8 == 0);
+    std::vector<T> values(has_map(map) ? possible_cpus() : 0);
+    constexpr std::uint32_t zero = 0;
+    if (!map_lookup(map, std::as_bytes(std::span(&zero, 1)), std::as_writable_bytes(std::span(values))).ok()) {
+      values.clear();
+    }
+    return values;
+  }
   Result<void> map_delete(std::string_view map, Bytes key);
   Result<int> map_fd(std::string_view map) const;  // stays the object's
+  // Before load: another object's map in the place of the one it declares.
+  Result<void> use_map(std::string_view map, int fd);
+  const bpf_program* next_program(const bpf_program* before) const;  // NULL: the first; for who links libbpf
 
  private:
   friend class Runtime;
   Object(Runtime& runtime, std::string name, bpf_object* object);
+  static std::size_t possible_cpus();
 
   struct Variable {
     std::byte* memory;
@@ -81,7 +96,7 @@ class Object {
   Result<bpf_program*> find_program(std::string_view program) const;
   Error state_error(const char* what, const char* why) const;
   Result<ObjectPins*> pins();
-  Result<void> pin_program_arrays();
+  Result<void> pin_maps();
 
   Runtime& runtime_;
   std::string name_;

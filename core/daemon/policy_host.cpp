@@ -2,10 +2,12 @@
 #include "core/daemon/policy_host.h"
 
 #include <malloc.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <utility>
 
+#include "core/bpf_runtime/actions.h"
 #include "core/daemon/state.h"
 #include "core/policy/hook_setup.h"
 #include "core/policy/parse.h"
@@ -25,6 +27,7 @@ class HookAttachment final : public policy::Attachment {
   explicit HookAttachment(std::unique_ptr<plugin_host::AttachedHook> hook) : hook_(std::move(hook)) {}
   std::map<std::string, std::string> said() const override { return hook_->said(); }
   uint64_t kernel_memory() const override { return hook_->kernel_memory(); }
+  tg_action_counts action_counts() const override { return hook_->action_counts(); }
 
  private:
   std::unique_ptr<plugin_host::AttachedHook> hook_;
@@ -96,7 +99,12 @@ policy::Vocabulary read_vocabulary(const plugin_host::PluginHost& plugins) {
     if (std::find(std::begin(ours), std::end(ours), section) == std::end(ours)) words.sections.push_back(section);
   }
   for (const plugin_host::ActionEntry& entry : plugins.actions()) {
-    words.actions.emplace_back(entry.type->name.data, entry.type->name.size);
+    const tetragon_action_type& type = *entry.type;
+    const uint32_t flags = TETRAGON_HAS(&type, flags) ? type.flags : 0;
+    for (const std::string& name : plugin_host::action_names(type)) {
+      words.actions.push_back({name, type.where == TETRAGON_ACTION_KERNEL, (flags & TETRAGON_ACTION_ENFORCES) != 0,
+                               (flags & TETRAGON_ACTION_VERDICT) != 0});
+    }
   }
   return words;
 }
@@ -156,6 +164,15 @@ policy::ManagerHost PolicyHost::functions() {
   host.forget_hook = [this](uint32_t id) { state_.pipeline->forget_hook(id); };
   host.hook_events = [this](uint32_t id) { return state_.pipeline->hook_events(id); };
   host.after_load = [this] { state_.runtime->release_btf(); };
+  host.set_policy = [this](uint16_t number, bool enforce, bool guarded) {
+    const uint32_t key = number;
+    tg_policy_state state{};
+    state.mode = enforce ? TG_MODE_ENFORCE : TG_MODE_MONITOR;
+    state.daemon = static_cast<uint32_t>(::getpid());
+    state.flags = guarded ? 0 : TG_POLICY_UNGUARDED;
+    return state_.runtime->shared_map_update(bpf_runtime::kPoliciesMap, std::as_bytes(std::span(&key, 1)),
+                                             std::as_bytes(std::span(&state, 1)));
+  };
   return host;
 }
 
@@ -251,10 +268,39 @@ Result<std::unique_ptr<policy::Attachment>> PolicyHost::attach(const policy::Com
 
   plugin_host::HookSetup setup;
   setup.before_load = [&hook](bpf_runtime::Object& object) { return policy::configure_object(object, hook); };
-  setup.after_load = [&hook](bpf_runtime::Object& object) { return policy::fill_object(object, hook); };
+  setup.after_load = [this, &hook, plugin](bpf_runtime::Object& object, uint32_t deliver) -> Result<void> {
+    TETRAGON_TRY(policy::fill_object(object, hook));
+    return load_actions(object, hook, plugin, deliver);
+  };
   auto added = state_.plugins->add_hook(plugin, std::move(setup), request);
   if (!added.ok()) return std::move(added).error();
   return std::unique_ptr<policy::Attachment>(new HookAttachment(std::move(*added)));
+}
+
+// The programs of the hook's actions, for one object of it.
+Result<void> PolicyHost::load_actions(bpf_runtime::Object& object, const policy::CompiledHook& hook, uint16_t plugin,
+                                      uint32_t deliver) {
+  for (const bool at_return : {false, true}) {
+    const std::string_view programs = at_return ? bpf_runtime::kReturnActionsMap : bpf_runtime::kActionsMap;
+    std::vector<bpf_runtime::ActionProgram> chain;
+    for (const policy::CompiledAction& action : hook.actions) {
+      if (action.at_return != at_return || !object.has_map(programs)) continue;
+      const auto served = state_.plugins->find_action(action.name, hook.section);
+      if (!served) {
+        return Error(Code::not_found, "no plugin that runs serves action " + quoted(action.name));
+      }
+      bpf_runtime::ActionProgram program{action.name, served->elf, action.element, action.step};
+      program.step.name = served->name;
+      program.step.deliver = static_cast<uint8_t>(deliver);
+      program.step.after = object.has_const("tg_chain_goes_on") ? 1 : 0;
+      if ((action.step.options & TG_POST_KERNEL_STACK) != 0) state_.pipeline->prepare_stacks();
+      chain.push_back(std::move(program));
+    }
+    if (auto loaded = bpf_runtime::load_actions(*state_.runtime, object, programs, plugin, chain); !loaded.ok()) {
+      return loaded;
+    }
+  }
+  return {};
 }
 
 }  // namespace tetragon::daemon

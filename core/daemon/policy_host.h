@@ -31,6 +31,8 @@ class PolicyHost {
   kernel::Facts& facts();
   Result<policy::CompiledPolicy> compile(const policy::Policy& policy);
   Result<std::unique_ptr<policy::Attachment>> attach(const policy::CompiledHook& hook, const std::string& policy);
+  Result<void> load_actions(bpf_runtime::Object& object, const policy::CompiledHook& hook, uint16_t plugin,
+                            uint32_t deliver);
   Result<void> refresh_groups();
   void release_groups(const std::vector<uint32_t>& groups);
 

@@ -14,10 +14,11 @@ using event::WireWriter;
 
 class Body {
  public:
-  Body(const Hook& hook, const Record& record, const ArgContext& context, std::string& out)
+  Body(const Hook& hook, const Record& record, const ArgContext& context, const Stacks& stacks, std::string& out)
       : hook_(hook),
         record_(record),
         context_(context),
+        stacks_(stacks),
         numbers_(*event_fields(hook.type)),
         writer_(out),
         begin_(out.size()) {}
@@ -29,9 +30,11 @@ class Body {
       case Type::process_kprobe:
         if (!args() || !returned()) return false;
         action();
+        stack(kKprobeKernelStack, stacks_.kernel);
         policy(ret_policy);
         writer_.raw(hook_.message_field);
         writer_.raw(hook_.tag_fields);
+        stack(kKprobeUserStack, stacks_.user);
         return data();
       case Type::process_tracepoint:
         if (!args()) return false;
@@ -95,7 +98,31 @@ class Body {
     // The other messages have no field of their own for it: it is the last argument, and says what it is.
     return argument(numbers_.args, TG_HOOK_RETURN_SLOT, label.empty() ? std::string_view("return") : label);
   }
-  void action() { writer_.enumeration(numbers_.action, kActionPost); }
+  void action() {
+    const SelectorInfo* selector =
+        record_.selector < hook_.selectors.size() ? &hook_.selectors[record_.selector] : nullptr;
+    writer_.enumeration(numbers_.action, last(selector == nullptr ? uint8_t{TG_ACTION_POST} : selector->action, record_.action));
+    if (hook_.type == Type::process_kprobe && hook_.merges && selector != nullptr &&
+        selector->return_action != TG_ACTION_POST) {
+      writer_.enumeration(kKprobeReturnAction, last(selector->return_action, record_.return_action));
+    }
+  }
+  // What the policy's list ends with; or, where that depends on the kernel (0), what the kernel did last.
+  static int32_t last(uint8_t listed, uint8_t done) {
+    if (listed != 0) return listed;
+    return done == 0 ? static_cast<int32_t>(TG_ACTION_POST) : done;
+  }
+  // A frame of which nothing is known, or may be shown, still counts: the depth is right.
+  void stack(uint32_t field, std::span<const stack::Frame> frames) {
+    for (const stack::Frame& frame : frames) {
+      const size_t message = writer_.begin(field);
+      if (stacks_.addresses) writer_.u64(kStackAddress, frame.address);
+      writer_.u64(kStackOffset, frame.offset);
+      writer_.str(kStackSymbol, frame.symbol);
+      writer_.str(kStackModule, frame.module);
+      writer_.end(message);
+    }
+  }
   void policy(PolicyName& ret_policy) {
     const size_t size = hook_.policy_field.size() - hook_.policy_offset;
     ret_policy = {static_cast<uint32_t>(writer_.out().size() - begin_) + hook_.policy_offset,
@@ -106,6 +133,7 @@ class Body {
   const Hook& hook_;
   const Record& record_;
   const ArgContext& context_;
+  const Stacks& stacks_;
   const EventFields& numbers_;
   WireWriter writer_;
   size_t begin_;
@@ -114,10 +142,10 @@ class Body {
 }  // namespace
 
 bool append_body(const Hook& hook, const Record& record, const ArgContext& context, std::string& out,
-                 PolicyName& ret_policy) {
+                 PolicyName& ret_policy, const Stacks& stacks) {
   if (record.instance >= hook.instances.size()) return false;
   const size_t before = out.size();
-  if (Body(hook, record, context, out).write(ret_policy)) return true;
+  if (Body(hook, record, context, stacks, out).write(ret_policy)) return true;
   out.resize(before);
   return false;
 }

@@ -60,6 +60,7 @@ void Merger::enter(const Record& entry) {
   }
   size_t size = 0;
   for (const Value& value : entry.values) size += value.bytes.size();
+  for (const Value& value : entry.extras) size += value.bytes.size();
   while (oldest_ != kNone && (by_key_.size() >= max_calls_ || bytes_ + size > max_bytes_)) {
     ++stats_.evicted;
     release(oldest_);
@@ -72,6 +73,10 @@ void Merger::enter(const Record& entry) {
   for (size_t slot = 0; slot < entry.values.size(); ++slot) {
     call.places[slot] = static_cast<uint32_t>(call.bytes.size());
     call.bytes.append(entry.values[slot].bytes);
+  }
+  for (size_t extra = 0; extra < entry.extras.size(); ++extra) {
+    call.extra_places[extra] = static_cast<uint32_t>(call.bytes.size());
+    call.bytes.append(entry.extras[extra].bytes);
   }
   bytes_ += call.bytes.size();
   by_key_.emplace(call.key, number);
@@ -105,6 +110,12 @@ const Record* Merger::complete(const Record& ret) {
     value.bytes = std::string_view(merged_bytes_).substr(call.places[slot], value.bytes.size());
     if (ret.values[slot].present) value = ret.values[slot];
   }
+  for (size_t extra = 0; extra < merged_.extras.size(); ++extra) {
+    Value& value = merged_.extras[extra];
+    value.bytes = std::string_view(merged_bytes_).substr(call.extra_places[extra], value.bytes.size());
+    if (ret.extras[extra].present) value = ret.extras[extra];
+  }
+  merged_.return_action = ret.return_action;
   ++stats_.merged;
   return &merged_;
 }

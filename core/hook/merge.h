@@ -72,6 +72,7 @@ class Merger {
     Record record;  // its views do not count; see `places`
     std::string bytes;
     std::array<uint32_t, TG_HOOK_SLOTS> places{};  // where each value begins in `bytes`
+    std::array<uint32_t, TG_HOOK_EXTRAS> extra_places{};
     Link age, process;
   };
 

@@ -26,10 +26,21 @@ struct Record {
   uint64_t time_ns = 0, call = 0;
   uint32_t tid = 0, hook = 0, instance = 0;
   uint8_t phase = TG_PHASE_ONLY, selector = 0;
+  uint8_t action = 0, return_action = 0;  // the last that ran in the kernel; TG_ACTION_*
   std::array<Value, TG_HOOK_SLOTS> values;
+  std::array<Value, TG_HOOK_EXTRAS> extras;  // from TG_SLOT_KERNEL_STACK on
+
+  // Null for a slot that is not known here.
+  Value* at(uint32_t slot) noexcept {
+    if (slot < values.size()) return &values[slot];
+    const uint32_t extra = slot - TG_SLOT_KERNEL_STACK;
+    return extra < extras.size() ? &extras[extra] : nullptr;
+  }
+  const Value& extra(uint32_t slot) const noexcept { return extras[slot - TG_SLOT_KERNEL_STACK]; }
 };
 
-// Takes over what a decoder read; the views stay the decoder's. False: a slot that does not exist or comes twice.
+// Takes over what a decoder read; the views stay the decoder's. Slots that are not known here are skipped: a plugin may
+// be newer. False: a slot comes twice.
 inline bool read_event(const tetragon_hook_event& event, Record& ret_record) noexcept {
   ret_record = {};
   ret_record.process = {.start_ns = event.process.start_ns, .pid = event.process.pid};
@@ -40,10 +51,13 @@ inline bool read_event(const tetragon_hook_event& event, Record& ret_record) noe
   ret_record.instance = event.instance;
   ret_record.phase = event.phase;
   ret_record.selector = event.selector;
+  (event.phase == TG_PHASE_RETURN ? ret_record.return_action : ret_record.action) = event.action;
   for (uint32_t i = 0; i < event.value_count; ++i) {
     const tetragon_hook_value* from = event.values[i];
-    if (from == nullptr || from->slot >= TG_HOOK_SLOTS) return false;
-    Value& to = ret_record.values[from->slot];
+    if (from == nullptr) return false;
+    Value* place = ret_record.at(from->slot);
+    if (place == nullptr) continue;
+    Value& to = *place;
     if (to.present) return false;
     to.present = true;
     to.flags = from->flags;

@@ -73,6 +73,7 @@ Result<void> HookTable::define(const HookInfo& info) {
   hook.id = info.id;
   hook.type = info.type;
   hook.merges = info.merges;
+  hook.selectors = info.selectors;
   for (size_t slot = 0; slot < info.slots.size(); ++slot) {
     const SlotInfo& from = info.slots[slot];
     Hook::Slot& to = hook.slots[slot];
@@ -130,6 +131,7 @@ enum : uint32_t {
   kSlot = 7,
   kInstance = 8,
   kExtends = 9,
+  kSelector = 10,
 };
 enum : uint32_t {
   kSlotIndex = 1,
@@ -140,6 +142,8 @@ enum : uint32_t {
   kSlotLabel = 6,
   kSlotPluginType = 7,
 };
+// What the daemon did is over when a recording is replayed: user actions are not part of it.
+enum : uint32_t { kSelectorIndex = 1, kSelectorAction = 2, kSelectorReturnAction = 3, kSelectorSilent = 4 };
 enum : uint32_t {
   kFunction = 1,
   kSubsys = 2,
@@ -161,6 +165,15 @@ void write_slot(WireWriter& writer, size_t index, const SlotInfo& slot) {
   writer.boolean(kSlotHidden, slot.hidden);
   writer.bytes(kSlotLabel, slot.label);
   writer.bytes(kSlotPluginType, slot.plugin_type);
+  writer.end(message);
+}
+
+void write_selector(WireWriter& writer, size_t index, const SelectorInfo& selector) {
+  const size_t message = writer.begin(kSelector);
+  writer.u64(kSelectorIndex, index);
+  writer.u32(kSelectorAction, selector.action + 1U);  // 0 is left out on the wire
+  writer.u32(kSelectorReturnAction, selector.return_action + 1U);
+  writer.u32(kSelectorSilent, (selector.silent ? 1U : 0U) | (selector.return_silent ? 2U : 0U));
   writer.end(message);
 }
 
@@ -236,6 +249,28 @@ bool read_slot(std::string_view wire, HookInfo& info) {
   return true;
 }
 
+bool read_selector(std::string_view wire, HookInfo& info) {
+  uint64_t index = 0;
+  SelectorInfo selector;
+  const auto action = [](uint64_t value) { return value == 0 ? uint8_t{0} : static_cast<uint8_t>(value - 1); };
+  const bool good = read_fields(wire, [&](const Field& field) {
+    switch (field.number) {
+      case kSelectorIndex: index = field.value; break;
+      case kSelectorAction: selector.action = action(field.value); break;
+      case kSelectorReturnAction: selector.return_action = action(field.value); break;
+      case kSelectorSilent:
+        selector.silent = (field.value & 1) != 0;
+        selector.return_silent = (field.value & 2) != 0;
+        break;
+      default: break;
+    }
+    return true;
+  });
+  if (!good || index >= info.selectors.size()) return false;
+  info.selectors[index] = std::move(selector);
+  return true;
+}
+
 bool read_instance(std::string_view wire, Instance& instance) {
   return read_fields(wire, [&](const Field& field) {
     switch (field.number) {
@@ -269,6 +304,12 @@ size_t append_definition(const HookInfo& info, size_t first, size_t max_size, st
     for (size_t slot = 0; slot < info.slots.size(); ++slot) {
       if (info.slots[slot].type != ArgType::none) write_slot(writer, slot, info.slots[slot]);
     }
+    for (size_t n = 0; n < info.selectors.size(); ++n) {
+      const SelectorInfo& selector = info.selectors[n];
+      const bool usual = selector.action == TG_ACTION_POST && selector.return_action == TG_ACTION_POST &&
+                         !selector.silent && !selector.return_silent;
+      if (!usual) write_selector(writer, n, selector);
+    }
   } else {
     writer.boolean(kExtends, true);
   }
@@ -297,6 +338,7 @@ Result<Definition> parse_definition(std::string_view bytes) {
       case kTag: info.tags.emplace_back(field.text); break;
       case kMerges: info.merges = field.value != 0; break;
       case kSlot: return read_slot(field.text, info);
+      case kSelector: return read_selector(field.text, info);
       case kInstance: return read_instance(field.text, info.instances.emplace_back());
       case kExtends: definition.extends = field.value != 0; break;
       default: break;

@@ -43,6 +43,17 @@ struct Instance {
   std::string provider, name;               // usdt; plugin: its id, the section
 };
 
+// What a selector does beside the kernel's part.
+struct SelectorInfo {
+  struct UserAction {
+    std::string name, argument;  // "GetUrl", the address
+  };
+  // The last action of the list (TG_ACTION_*), where the kernel does not say it: 0.
+  uint8_t action = TG_ACTION_POST, return_action = TG_ACTION_POST;
+  bool silent = false, return_silent = false;  // NoPost
+  std::vector<UserAction> user_actions;
+};
+
 struct HookInfo {
   uint32_t id = 0;  // tg_hook_config.id
   event::Type type = event::Type::undefined;
@@ -51,6 +62,7 @@ struct HookInfo {
   std::vector<Instance> instances;
   std::array<SlotInfo, TG_HOOK_SLOTS> slots;  // as in tg_hook_config
   bool merges = false;                        // entry and return are one event
+  std::array<SelectorInfo, TG_HOOK_SELECTORS> selectors;
 };
 
 // A hook in the form events are written from: what does not depend on the record is encoded already.
@@ -68,6 +80,7 @@ struct Hook {
   uint32_t id = 0;
   event::Type type = event::Type::undefined;
   bool merges = false;
+  std::array<SelectorInfo, TG_HOOK_SELECTORS> selectors;
   std::array<Slot, TG_HOOK_SLOTS> slots;
   std::array<uint8_t, TG_HOOK_SLOTS> args{}, data{};  // slots in the order they are printed
   uint8_t arg_count = 0, data_count = 0;

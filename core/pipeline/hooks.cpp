@@ -106,10 +106,53 @@ bool Pipeline::join_pieces(hook::Record& record) {
   return true;
 }
 
+void Pipeline::set_stacks(std::unique_ptr<stack::Symbolizer> symbolizer, bool addresses) {
+  std::lock_guard lock(mutex_);
+  symbolizer_ = std::move(symbolizer);
+  stack_addresses_ = addresses;
+}
+
+void Pipeline::prepare_stacks() {
+  std::lock_guard lock(mutex_);
+  if (symbolizer_ != nullptr) symbolizer_->prepare_kernel();
+}
+
+stack::Stats Pipeline::stack_stats() const {
+  std::lock_guard lock(mutex_);
+  return symbolizer_ == nullptr ? stack::Stats() : symbolizer_->stats();
+}
+
+void Pipeline::find_stacks(const hook::Record& record, hook::Stacks& ret_stacks) {
+  const std::string_view kernel = record.extra(TG_SLOT_KERNEL_STACK).bytes;
+  const std::string_view user = record.extra(TG_SLOT_USER_STACK).bytes;
+  ret_stacks.addresses = stack_addresses_;
+  if (!kernel.empty()) {
+    if (symbolizer_ != nullptr) {
+      const auto frames = symbolizer_->kernel(kernel);
+      kernel_frames_.assign(frames.begin(), frames.end());
+    } else {
+      stack::read_addresses(kernel, kernel_frames_);
+    }
+    ret_stacks.kernel = kernel_frames_;
+  }
+  if (!user.empty()) {
+    if (symbolizer_ != nullptr) {
+      const auto frames = symbolizer_->user(
+          {.pid = record.process.pid, .start_ns = record.process.start_ns, .time_ns = record.time_ns}, user);
+      user_frames_.assign(frames.begin(), frames.end());
+    } else {
+      stack::read_addresses(user, user_frames_);
+    }
+    ret_stacks.user = user_frames_;
+  }
+}
+
 bool Pipeline::send_hook(const hook::Hook& hook, const hook::Record& record) {
   hook_body_.clear();
   hook::PolicyName policy;
-  if (!hook::append_body(hook, record, arg_context_, hook_body_, policy)) return false;
+  hook::Stacks stacks;
+  find_stacks(record, stacks);
+  if (!hook::append_body(hook, record, arg_context_, hook_body_, policy, stacks)) return false;
   ++hook_stats_.events;
   ++hook.events;
   process::HookEvent event;
@@ -124,6 +167,19 @@ bool Pipeline::send_hook(const hook::Hook& hook, const hook::Record& record) {
   return true;
 }
 
+void Pipeline::set_act(Act act) {
+  std::lock_guard lock(mutex_);
+  act_ = std::move(act);
+}
+
+// Once a call: when it is entered.
+void Pipeline::act(const hook::Hook& hook, const hook::SelectorInfo& selector, const hook::Record& record) {
+  if (!act_ || (record.phase != TG_PHASE_ONLY && record.phase != TG_PHASE_ENTER)) return;
+  for (const hook::SelectorInfo::UserAction& one : selector.user_actions) {
+    act_(one, record.process, std::string_view(hook.policy_field).substr(hook.policy_offset));
+  }
+}
+
 void Pipeline::on_hook(const tetragon_hook_event& event) {
   ++hook_stats_.records;
   const hook::Hook* hook = hooks_.find(event.hook);
@@ -134,10 +190,16 @@ void Pipeline::on_hook(const tetragon_hook_event& event) {
   }
   hook::Record record;
   bool good = hook::read_event(event, record) && join_pieces(record);
+  const hook::SelectorInfo* selector =
+      record.selector < hook->selectors.size() ? &hook->selectors[record.selector] : nullptr;
+  const bool silent = selector != nullptr && selector->silent;
+  if (good && selector != nullptr && !selector->user_actions.empty()) act(*hook, *selector, record);
   if (good) {
     switch (record.phase) {
-      case TG_PHASE_ONLY: good = send_hook(*hook, record); break;
-      case TG_PHASE_ENTER: calls_.enter(record); break;
+      case TG_PHASE_ONLY: good = silent || send_hook(*hook, record); break;
+      case TG_PHASE_ENTER:
+        if (!silent) calls_.enter(record);
+        break;
       case TG_PHASE_RETURN:
         if (const hook::Record* whole = calls_.complete(record)) good = send_hook(*hook, *whole);
         break;

@@ -33,7 +33,9 @@ Pipeline::Pipeline(process::TrackerOptions options, bus::Bus& bus)
   out_.struct_size = sizeof(out_);
   out_.ctx = this;
   out_.process_exec = [](void* ctx, const tetragon_process_exec* exec) {
-    static_cast<Pipeline*>(ctx)->tracker_.on_exec(*exec);
+    auto* self = static_cast<Pipeline*>(ctx);
+    if (self->symbolizer_ != nullptr) self->symbolizer_->forget(exec->process.pid);
+    self->tracker_.on_exec(*exec);
   };
   out_.process_clone = [](void* ctx, const tetragon_process_clone* clone) {
     static_cast<Pipeline*>(ctx)->tracker_.on_clone(*clone);
@@ -41,6 +43,7 @@ Pipeline::Pipeline(process::TrackerOptions options, bus::Bus& bus)
   out_.process_exit = [](void* ctx, const tetragon_process_exit* exit) {
     auto* self = static_cast<Pipeline*>(ctx);
     self->calls_.end_process(exit->process.pid);
+    if (self->symbolizer_ != nullptr) self->symbolizer_->forget(exit->process.pid);
     self->tracker_.on_exit(*exit);
   };
   out_.data = [](void* ctx, const tetragon_data* data) { static_cast<Pipeline*>(ctx)->tracker_.on_data(*data); };
@@ -153,6 +156,7 @@ void Pipeline::publish() {
 void Pipeline::tick(uint64_t kernel_lost) {
   std::lock_guard lock(mutex_);
   notice_missing(kernel_lost);
+  if (symbolizer_ != nullptr) symbolizer_->tick();
   last_time_ns_ = std::max(last_time_ns_, static_cast<uint64_t>(boot_now_ns()));
   flush();
 }

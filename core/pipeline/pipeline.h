@@ -14,10 +14,12 @@
 #include "bpf/shared/record.h"
 #include "core/bus/bus.h"
 #include "core/hook/args.h"
+#include "core/hook/body.h"
 #include "core/hook/merge.h"
 #include "core/hook/table.h"
 #include "core/pipeline/recording.h"
 #include "core/process/tracker.h"
+#include "core/stack/symbolizer.h"
 #include "sdk/include/tetragon/abi.h"
 
 namespace tetragon::pipeline {
@@ -65,6 +67,17 @@ class Pipeline {
   void set_recording(RecordingWriter writer) { recording_ = std::make_unique<RecordingWriter>(std::move(writer)); }
   // Argument types of plugins, which must stay loaded; before the first hook that uses one.
   void add_arg_type(const tetragon_arg_type& type);
+
+  // Actions that the daemon does: called on the reader thread, so it must only hand them over.
+  using Act = std::function<void(const hook::SelectorInfo::UserAction& action, const event::ProcessKey& process,
+                                 std::string_view policy)>;
+  void set_act(Act act);
+  // Before the first record: names for stack traces; without it frames know only their addresses. `addresses`: they are
+  // shown.
+  void set_stacks(std::unique_ptr<stack::Symbolizer> symbolizer, bool addresses);
+  // A policy wants stack traces of the kernel: reads its symbols ahead.
+  void prepare_stacks();
+  stack::Stats stack_stats() const;
 
   // Before the hook is attached; replaces what had the same number.
   Result<void> define_hook(const hook::HookInfo& info);
@@ -129,7 +142,9 @@ class Pipeline {
   void on_hook(const tetragon_hook_event& event);
   void on_loader(const tetragon_loader_event& event);
   bool join_pieces(hook::Record& record);
+  void act(const hook::Hook& hook, const hook::SelectorInfo& selector, const hook::Record& record);
   bool send_hook(const hook::Hook& hook, const hook::Record& record);
+  void find_stacks(const hook::Record& record, hook::Stacks& ret_stacks);
   bool on_definition(const void* record, size_t size, const tg_record& head);
   void record_definition(uint16_t kind, std::string_view body);
   void forget_now(uint32_t id);
@@ -158,9 +173,13 @@ class Pipeline {
   // A program that still ran when its hook was detached has long ended after this.
   uint64_t forget_delay_ns_ = 2'000'000'000;
   HookStats hook_stats_;
+  Act act_;
   std::string hook_body_;                               // reused
   std::array<std::string, TG_HOOK_SLOTS> hook_pieces_;  // values that came in pieces
-  bool refused_ = false;                                // the record being decoded is not what its hook has
+  std::unique_ptr<stack::Symbolizer> symbolizer_;
+  bool stack_addresses_ = false;
+  std::vector<stack::Frame> kernel_frames_, user_frames_;  // reused
+  bool refused_ = false;                                   // the record being decoded is not what its hook has
 
   uint64_t reported_missing_ = 0;
   uint64_t last_time_ns_ = 0;

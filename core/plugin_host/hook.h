@@ -25,7 +25,8 @@ namespace tetragon::plugin_host {
 // Called for every object that the plugin opens for the hook.
 struct HookSetup {
   std::function<Result<void>(bpf_runtime::Object&)> before_load;  // constants, sizes of maps
-  std::function<Result<void>(bpf_runtime::Object&)> after_load;   // contents of maps
+  // Contents of maps, programs of actions. `deliver`: TG_DELIVER_*, as the plugin said.
+  std::function<Result<void>(bpf_runtime::Object&, std::uint32_t deliver)> after_load;
 };
 
 }  // namespace tetragon::plugin_host
@@ -35,5 +36,6 @@ struct tetragon_hook {
   tetragon::plugin_host::HookSetup setup;
   std::mutex mutex;  // of what follows: the listing is read by other threads
   std::map<std::string, std::string> said;
+  std::uint32_t deliver = 0;
   std::vector<tetragon_bpf*> objects;
 };

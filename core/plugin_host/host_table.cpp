@@ -6,6 +6,7 @@
 #include <exception>
 
 #include "bpf/shared/record.h"
+#include "core/bpf_runtime/actions.h"
 #include "core/util/strings.h"
 #include "core/util/time.h"
 
@@ -202,6 +203,16 @@ struct HostFunctions {
       auto handle = self(ctx).open(*text, *raw, hook);
       TETRAGON_TRY(handle);
       *ret_bpf = *handle;
+      return {};
+    });
+  }
+
+  static tetragon_rc hook_deliver(void*, tetragon_hook* hook, std::uint32_t deliver) noexcept {
+    return guarded([&]() -> Result<void> {
+      if (hook == nullptr || deliver > TG_DELIVER_REGISTERS) {
+        return wrong("hook_deliver", "a hook and one of TG_DELIVER_* are needed");
+      }
+      hook->deliver = deliver;
       return {};
     });
   }
@@ -418,6 +429,7 @@ HostTable::HostTable(std::string plugin_id, std::uint16_t number, const tetragon
   table_.feature = HostFunctions::feature;
   table_.hook_open = HostFunctions::hook_open;
   table_.hook_say = HostFunctions::hook_say;
+  table_.hook_deliver = HostFunctions::hook_deliver;
   table_.bpf_set_attach_target = HostFunctions::bpf_set_attach_target;
   table_.bpf_attach_to = HostFunctions::bpf_attach_to;
   table_.bpf_set_program = HostFunctions::bpf_set_program;
@@ -491,7 +503,7 @@ Result<tetragon_bpf*> HostTable::open(std::string_view name, bpf_runtime::Bytes 
 Result<void> HostTable::load(tetragon_bpf* handle, bpf_runtime::Object& object) {
   TETRAGON_TRY(object.load());
   if (handle->hook != nullptr && handle->hook->setup.after_load) {
-    return handle->hook->setup.after_load(object);
+    return handle->hook->setup.after_load(object, handle->hook->deliver);
   }
   return {};
 }
@@ -531,6 +543,24 @@ std::uint64_t HostTable::hook_memory(tetragon_hook& hook) const {
   }
   std::uint64_t total = 0;
   for (const auto& object : objects) total += object->map_memory();
+  return total;
+}
+
+tg_action_counts HostTable::hook_action_counts(tetragon_hook& hook) const {
+  std::vector<std::shared_ptr<bpf_runtime::Object>> objects;
+  {
+    std::lock_guard lock(hook.mutex);
+    for (tetragon_bpf* one : hook.objects) objects.push_back(one->object);
+  }
+  tg_action_counts total{};
+  for (const auto& object : objects) {
+    auto cpus = object->per_cpu_lookup<tg_action_counts>(bpf_runtime::kActionCountsMap);
+    for (const tg_action_counts& one : cpus) {
+      const auto* from = reinterpret_cast<const std::uint64_t*>(&one);
+      auto* to = reinterpret_cast<std::uint64_t*>(&total);
+      for (std::size_t n = 0; n < sizeof(total) / sizeof(*to); ++n) to[n] += from[n];
+    }
+  }
   return total;
 }
 

@@ -15,6 +15,7 @@
 #include <string_view>
 #include <vector>
 
+#include "bpf/shared/action.h"
 #include "core/bpf_runtime/runtime.h"
 #include "core/plugin_host/counters.h"
 #include "core/plugin_host/hook.h"
@@ -53,6 +54,7 @@ class HostTable {
   void close_hook(tetragon_hook& hook);
   // Kernel memory of the maps of a hook's objects.
   std::uint64_t hook_memory(tetragon_hook& hook) const;
+  tg_action_counts hook_action_counts(tetragon_hook& hook) const;
   std::size_t open_bpf_objects() const;
 
   // Around each call into the plugin: forgets texts of earlier calls, then turns an answer into a Result.

@@ -423,6 +423,41 @@ std::uint64_t AttachedHook::kernel_memory() const {
   return table_->hook_memory(*hook_);
 }
 
+tg_action_counts AttachedHook::action_counts() const {
+  return table_->hook_action_counts(*hook_);
+}
+
+std::vector<std::string> action_names(const tetragon_action_type& type) {
+  std::vector<std::string> names{std::string(type.name.data, type.name.size)};
+  if (TETRAGON_HAS(&type, more_names) && type.more_names.data != nullptr) {
+    for (std::string_view one : split(std::string_view(type.more_names.data, type.more_names.size), ',')) {
+      if (!trim(one).empty()) names.emplace_back(trim(one));
+    }
+  }
+  return names;
+}
+
+std::optional<ActionElf> PluginHost::find_action(std::string_view name, std::string_view section) const {
+  for (const ActionEntry& entry : actions()) {
+    const tetragon_action_type& type = *entry.type;
+    const std::vector<std::string> names = action_names(type);
+    const auto served = std::find(names.begin(), names.end(), name);
+    if (served == names.end() || type.where != TETRAGON_ACTION_KERNEL) continue;
+    const tetragon_bpf_elf* chosen = nullptr;
+    for (std::uint32_t n = 0; n < type.bpf_elf_count; ++n) {
+      const tetragon_bpf_elf& elf = *type.bpf_elfs[n];
+      const std::string_view title(elf.name.data, elf.name.size);
+      const std::size_t dot = title.find('.');
+      const bool own = dot != std::string_view::npos && title.substr(dot + 1) == section;
+      if (own || (chosen == nullptr && dot == std::string_view::npos)) chosen = &elf;
+    }
+    if (chosen == nullptr) continue;
+    return ActionElf{{static_cast<const std::byte*>(chosen->elf.data), static_cast<std::size_t>(chosen->elf.size)},
+                     static_cast<std::uint8_t>(served - names.begin())};
+  }
+  return std::nullopt;
+}
+
 Result<void> PluginHost::refresh() {
   for (const auto& entry : entries_) {
     const tetragon_hook_type* type = entry->plugin == nullptr ? nullptr : entry->plugin->hook;

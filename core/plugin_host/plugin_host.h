@@ -14,6 +14,7 @@
 #include <string_view>
 #include <vector>
 
+#include "bpf/shared/action.h"
 #include "core/bpf_runtime/runtime.h"
 #include "core/plugin_host/counters.h"
 #include "core/plugin_host/hook.h"
@@ -52,6 +53,13 @@ struct ActionEntry {
   std::uint16_t plugin;
   const tetragon_action_type* type;
 };
+// The program of an action in the kernel.
+struct ActionElf {
+  bpf_runtime::Bytes elf;
+  std::uint8_t name = 0;  // which of the plugin's names
+};
+// All words an action plugin serves, its first name in front.
+std::vector<std::string> action_names(const tetragon_action_type& type);
 struct SinkEntry {
   std::uint16_t plugin;
   const tetragon_sink_type* type;
@@ -68,6 +76,7 @@ class AttachedHook {
   std::map<std::string, std::string> said() const;
   std::uint64_t kernel_memory() const;
   std::uint16_t plugin() const noexcept { return plugin_; }
+  tg_action_counts action_counts() const;  // over all CPUs and objects
 
  private:
   friend class PluginHost;
@@ -124,6 +133,8 @@ class PluginHost {
   std::vector<HookEntry> hooks() const;
   std::vector<ActionEntry> actions() const;
   std::vector<SinkEntry> sinks() const;
+  // Of a plugin that runs; nothing: none serves it in the kernel.
+  std::optional<ActionElf> find_action(std::string_view name, std::string_view section) const;
   Result<void> execute(std::uint16_t plugin, const tetragon_action_call& request);
   Result<void> write(std::uint16_t plugin, std::span<const tetragon_bytes> events, std::uint64_t lost);
 

@@ -159,15 +159,6 @@ void HookCompiler::functions() {
     function_values(functions);
   }
   add_data();
-  if (!hook_.return_arg_action->empty()) {
-    if (!vocabulary_.has_action(*hook_.return_arg_action)) {
-      error(hook_.return_arg_action.place, ".returnArgAction",
-            "action " + quoted(*hook_.return_arg_action) +
-                " needs an action plugin that is not installed (package tetragon-action-tracksock)");
-    } else {
-      error(hook_.return_arg_action.place, ".returnArgAction", "actions on returned values are not in this version");
-    }
-  }
   if (!found || failed()) {
     return;
   }

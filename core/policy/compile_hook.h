@@ -120,8 +120,13 @@ class HookCompiler {
   void lower_processes(const Selector& selector, const std::string& field, tg_selector& out);
   void lower_pids(const PidSelector& pids, const std::string& field, tg_pid_match& out);
   void lower_binaries(const BinarySelector& binaries, const std::string& field, tg_group_match& out);
-  void lower_actions(const Selector& selector, const std::string& field, tg_selector& out);
   std::optional<uint16_t> group(GroupSet set, Place place, const std::string& field);
+
+  // lower_actions.cpp
+  uint8_t slot_of(uint32_t index) const;
+  void lower_actions(const Selector& selector, const std::string& field, size_t number);
+  void lower_action(const Action& action, size_t selector, bool at_return, const std::string& field);
+  void lower_return_arg_action();
 
   // lower_filters.cpp
   void lower_filter(const ArgSelector& filter, const std::string& field, Part part, tg_filter& out);

@@ -38,6 +38,15 @@ struct HookTarget {
   uint32_t syscall = UINT32_MAX;  // number | bit 31 for the 32-bit ABI
 };
 
+// One action in the kernel; a step of a chain.
+struct CompiledAction {
+  std::string name;  // "Sigkill"
+  Place place;
+  bool at_return = false;
+  uint16_t element = 0;  // of tg_actions or tg_return_actions
+  tg_action_step step{};  // without hook, policy, deliver, name: those come at attach
+};
+
 // One BPF object: hooks whose places differ in how arguments are found (USDT sites) become several of the same id.
 struct CompiledHook {
   std::string section;      // "kprobes", …; which plugin serves it
@@ -48,6 +57,7 @@ struct CompiledHook {
   tg_hook_config config{};  // config.id is a placeholder (0) that the manager replaces
   HookSets sets;
   std::vector<HookTarget> targets;
+  std::vector<CompiledAction> actions;  // those of the entry and those of the return
   std::map<std::string, std::string> attributes;
   hook::HookInfo info;  // likewise without its number
 };

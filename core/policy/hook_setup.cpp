@@ -129,9 +129,13 @@ Result<void> configure_object(Object& object, const CompiledHook& hook) {
   if (!by_number && object.has_map("tg_syscalls")) {
     TETRAGON_TRY(object.leave_out_map("tg_syscalls"));
   }
-  if ((hook.config.flags & TG_HOOK_HAS_RETURN) == 0 && object.has_map("tg_calls")) {
-    TETRAGON_TRY(object.leave_out_map("tg_calls"));
-  }
+  const auto leave_out_unless = [&](uint32_t flags, const char* map) -> Result<void> {
+    return (hook.config.flags & flags) == 0 && object.has_map(map) ? object.leave_out_map(map) : Result<void>();
+  };
+  TETRAGON_TRY(leave_out_unless(TG_HOOK_HAS_RETURN, "tg_calls"));
+  TETRAGON_TRY(leave_out_unless(TG_HOOK_ACTIONS, "tg_actions"));
+  TETRAGON_TRY(leave_out_unless(TG_HOOK_RETURN_ACTIONS, "tg_return_actions"));
+  TETRAGON_TRY(leave_out_unless(TG_HOOK_ACTIONS | TG_HOOK_RETURN_ACTIONS, "tg_action_counts"));
   return {};
 }
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What selectors ask of the process, and their actions.
+// What selectors ask of the process.
 #include <algorithm>
 
 #include "core/policy/compile_hook.h"
@@ -15,32 +15,6 @@ uint8_t match_op(std::string_view op) {
 
 uint8_t caps_kind(std::string_view type) {
   return type == "Inheritable" ? TG_CAPS_INHERITABLE : type == "Permitted" ? TG_CAPS_PERMITTED : TG_CAPS_EFFECTIVE;
-}
-
-struct ActionPackage {
-  std::string_view action, package;
-};
-constexpr ActionPackage packages[] = {{"Sigkill", "tetragon-action-sigkill"},
-                                      {"Signal", "tetragon-action-sigkill"},
-                                      {"Override", "tetragon-action-override"},
-                                      {"FollowFD", "tetragon-action-followfd"},
-                                      {"UnfollowFD", "tetragon-action-followfd"},
-                                      {"CopyFD", "tetragon-action-followfd"},
-                                      {"TrackSock", "tetragon-action-tracksock"},
-                                      {"UntrackSock", "tetragon-action-tracksock"},
-                                      {"GetUrl", "tetragon-action-geturl"},
-                                      {"DnsLookup", "tetragon-action-dnslookup"},
-                                      {"NotifyEnforcer", "tetragon-action-notify"},
-                                      {"CleanupEnforcerNotification", "tetragon-action-notify"},
-                                      {"Set", "tetragon-action-set"}};
-
-std::string package_of(std::string_view action) {
-  for (const ActionPackage& one : packages) {
-    if (one.action == action) {
-      return " (package " + std::string(one.package) + ")";
-    }
-  }
-  return {};
 }
 
 }  // namespace
@@ -72,8 +46,9 @@ bool HookCompiler::selectors() {
     filters(selector.match_args, "matchArgs", Part::args, out.filters, out.filter_count);
     filters(selector.match_data, "matchData", Part::data, out.filters, out.filter_count);
     filters(selector.match_return_args, "matchReturnArgs", Part::ret, out.return_filters, out.return_filter_count);
-    lower_actions(selector, field, out);
+    lower_actions(selector, field, n);
   }
+  lower_return_arg_action();
   return !failed();
 }
 
@@ -238,44 +213,6 @@ void HookCompiler::lower_binaries(const BinarySelector& binaries, const std::str
   set.texts.erase(std::unique(set.texts.begin(), set.texts.end()), set.texts.end());
   out.op = match_op(*binaries.op);
   out.group = group(std::move(set), binaries.place, field).value_or(0);
-}
-
-void HookCompiler::lower_actions(const Selector& selector, const std::string& field, tg_selector& out) {
-  const auto check = [&](const std::vector<Action>& actions, const char* name) {
-    for (size_t n = 0; n < actions.size(); ++n) {
-      const Action& action = actions[n];
-      const std::string below = field + "." + name + "[" + std::to_string(n) + "]";
-      if (*action.name == "NoPost") {
-        out.flags |= TG_SELECTOR_NO_POST;
-        continue;
-      }
-      if (*action.name != "Post") {
-        error(action.name.place, below + ".action",
-              "action " + quoted(*action.name) +
-                  (vocabulary_.has_action(*action.name)
-                       ? " cannot be served yet: this version reports events, it does not act on them"
-                       : " needs an action plugin that is not installed" + package_of(*action.name)));
-        continue;
-      }
-      const auto ignored = [&](const char* what, Place place) {
-        warning(place, below + "." + what, "not in this version: events are reported without it");
-      };
-      if (!action.rate_limit->empty()) {
-        ignored("rateLimit", action.rate_limit.place);
-      }
-      if (*action.kernel_stack_trace) {
-        ignored("kernelStackTrace", action.kernel_stack_trace.place);
-      }
-      if (*action.user_stack_trace) {
-        ignored("userStackTrace", action.user_stack_trace.place);
-      }
-      if (*action.ima_hash) {
-        ignored("imaHash", action.ima_hash.place);
-      }
-    }
-  };
-  check(selector.match_actions, "matchActions");
-  check(selector.match_return_actions, "matchReturnActions");
 }
 
 }  // namespace tetragon::policy

@@ -59,6 +59,24 @@ std::string joined_errors(const Parsed& parsed, std::string_view file) {
   return text;
 }
 
+// Pid 1 and the daemon are spared unless the policy says otherwise.
+bool guarded(const Policy& policy) {
+  const Option* option = policy.find_option("enforcement-guard");
+  return option == nullptr || *option->value != "off";
+}
+
+void add(tg_action_counts& to, const tg_action_counts& from) {
+  for (size_t n = 0; n < TG_ACTION_CODES; ++n) {
+    to.done[n] += from.done[n];
+    to.monitored[n] += from.monitored[n];
+    to.failed[n] += from.failed[n];
+  }
+  to.spared += from.spared;
+  to.broken += from.broken;
+  to.unclaimed += from.unclaimed;
+  to.limited += from.limited;
+}
+
 }  // namespace
 
 Result<Manager::Loaded*> Manager::find(const std::string& name, const std::string& namespace_) {
@@ -133,9 +151,14 @@ Result<void> Manager::load(Loaded& entry) {
     loader.place = entry.policy.loader.place;
     entry.compiled.hooks.push_back(std::move(loader));
   }
+  TETRAGON_TRY(number(entry));
   for (CompiledHook& hook : entry.compiled.hooks) {
     hook.config.id = next_hook_++;
     hook.info.id = hook.config.id;
+    for (CompiledAction& action : hook.actions) {
+      action.step.hook = hook.config.id;
+      action.step.policy = entry.number.value_or(0);
+    }
     // Before the first record of it can come.
     if (hook.section != "loader") TETRAGON_TRY(host_.define_hook(hook.info));
     auto attached = host_.attach(hook, *entry.policy.name);
@@ -148,18 +171,57 @@ Result<void> Manager::load(Loaded& entry) {
     }
     entry.attachments.push_back(std::move(*attached));
   }
+  // All hooks are there: enforcement begins at once for the whole policy.
+  TETRAGON_TRY(apply_mode(entry));
   entry.state = State::enabled;
   return {};
 }
 
+// A policy whose actions run in the kernel has a number there; until its mode is set nothing is enforced.
+Result<void> Manager::number(Loaded& entry) {
+  const auto& hooks = entry.compiled.hooks;
+  if (std::none_of(hooks.begin(), hooks.end(), [](const CompiledHook& hook) { return !hook.actions.empty(); })) {
+    return {};
+  }
+  const auto free = std::find(numbers_.begin(), numbers_.end(), false);
+  if (free == numbers_.end() && numbers_.size() == TG_POLICIES) {
+    return Error(Code::limit, "at most " + std::to_string(TG_POLICIES) + " policies with actions can be loaded");
+  }
+  entry.number = static_cast<uint16_t>(free - numbers_.begin());
+  if (free == numbers_.end()) {
+    numbers_.push_back(true);
+  } else {
+    *free = true;
+  }
+  return {};
+}
+
+Result<void> Manager::apply_mode(const Loaded& entry) {
+  if (!entry.number || !host_.set_policy) return {};
+  return host_.set_policy(*entry.number, entry.mode == Mode::enforce, guarded(entry.policy));
+}
+
+tg_action_counts Manager::count_actions(const Loaded& entry) const {
+  tg_action_counts counts = entry.actions_before;
+  for (const auto& attachment : entry.attachments) policy::add(counts, attachment->action_counts());
+  return counts;
+}
+
 void Manager::unload(Loaded& entry) noexcept {
   entry.posts_before = count_posts(entry);
+  entry.actions_before = count_actions(entry);
   while (!entry.attachments.empty()) entry.attachments.pop_back();
   for (const CompiledHook& hook : entry.compiled.hooks) {
     if (hook.info.id != 0 && hook.section != "loader") host_.forget_hook(hook.info.id);
   }
   if (!entry.compiled.groups.empty()) host_.release_groups(entry.compiled.groups);
   entry.compiled = {};
+  if (entry.number) {
+    // Programs that still run on another CPU see the old mode, the next policy of this number comes later.
+    if (host_.set_policy) (void)host_.set_policy(*entry.number, /*enforce=*/false, /*guarded=*/true);
+    numbers_[*entry.number] = false;
+    entry.number.reset();
+  }
 }
 
 uint64_t Manager::count_posts(const Loaded& entry) const {
@@ -217,7 +279,11 @@ Result<void> Manager::set_mode(const std::string& name, const std::string& names
     return Error(Code::invalid, "tracing policy " + title(name, namespace_) +
                                     " has no action that enforces anything: its mode is monitor_only");
   }
-  entry.mode = mode;
+  const Mode before = std::exchange(entry.mode, mode);
+  if (auto applied = apply_mode(entry); !applied.ok()) {
+    entry.mode = before;
+    return applied;
+  }
   return {};
 }
 
@@ -235,6 +301,7 @@ std::vector<PolicyStatus> Manager::list() const {
     status.state = entry.state;
     status.mode = entry.state == State::enabled ? entry.mode : Mode::unknown;
     status.posts = count_posts(entry);
+    status.actions = count_actions(entry);
     for (size_t n = 0; n < entry.attachments.size(); ++n) {
       const CompiledHook& hook = entry.compiled.hooks[n];
       const std::string sensor = sensor_of(hook.section);

@@ -27,6 +27,8 @@ class Attachment {
   virtual ~Attachment() = default;
   virtual std::map<std::string, std::string> said() const = 0;  // by its plugin: {"backend", "fentry: …"}
   virtual uint64_t kernel_memory() const = 0;                   // bytes
+  // What its actions did so far, over all CPUs.
+  virtual tg_action_counts action_counts() const { return {}; }
 };
 
 // What the manager asks of the daemon. Called from one thread at a time.
@@ -43,6 +45,8 @@ struct ManagerHost {
   // Events of these hooks so far.
   std::function<uint64_t(uint32_t id)> hook_events;
   std::function<void()> after_load;  // what only loading needed can go
+  // Switches the actions of the policy with this number, for all of its hooks at once.
+  std::function<Result<void>(uint16_t number, bool enforce, bool guarded)> set_policy;
 };
 
 enum class State { enabled, disabled, load_error };
@@ -60,7 +64,9 @@ struct PolicyStatus {
   Mode mode = Mode::unknown;         // of an enabled policy
   std::vector<std::string> sensors;  // "generic_kprobe", …
   uint64_t kernel_memory = 0, posts = 0;
+  tg_action_counts actions{};
   std::vector<HookStatus> hooks;
+  std::vector<std::string> notes;  // what one should know before relying on it: arguments that can be raced
 };
 
 class Manager {
@@ -89,6 +95,8 @@ class Manager {
     CompiledPolicy compiled;                               // of an enabled policy
     std::vector<std::unique_ptr<Attachment>> attachments;  // one per compiled.hooks
     uint64_t posts_before = 0;                             // events of earlier times it was enabled
+    tg_action_counts actions_before{};                     // likewise
+    std::optional<uint16_t> number;                        // of tg_policies, while it has actions in the kernel
   };
   using Key = std::pair<std::string, std::string>;  // namespace, name
 
@@ -96,12 +104,16 @@ class Manager {
   Result<void> load(Loaded& entry);
   void unload(Loaded& entry) noexcept;
   uint64_t count_posts(const Loaded& entry) const;
+  tg_action_counts count_actions(const Loaded& entry) const;
+  Result<void> number(Loaded& entry);
+  Result<void> apply_mode(const Loaded& entry);
 
   ManagerHost host_;
   mutable std::mutex mutex_;
   std::map<Key, Loaded> policies_;
   uint64_t next_id_ = 1;
   uint32_t next_hook_ = 1;
+  std::vector<bool> numbers_;  // taken elements of tg_policies
 };
 
 }  // namespace tetragon::policy

@@ -240,8 +240,9 @@ bool Vocabulary::has_section(std::string_view name) const noexcept {
   return std::find(sections.begin(), sections.end(), name) != sections.end();
 }
 
-bool Vocabulary::has_action(std::string_view name) const noexcept {
-  return std::find(actions.begin(), actions.end(), name) != actions.end();
+const Vocabulary::Action* Vocabulary::find_action(std::string_view name) const noexcept {
+  const auto found = std::find_if(actions.begin(), actions.end(), [&](const Action& one) { return one.name == name; });
+  return found == actions.end() ? nullptr : &*found;
 }
 
 Group group_of(std::string_view type, const Vocabulary& vocabulary) noexcept {

@@ -136,12 +136,18 @@ struct Vocabulary {
   std::vector<Type> types;
   std::vector<Operator> operators;
   std::vector<std::string> sections;  // served by a plugin: spec.<name>
-  std::vector<std::string> actions;
+  struct Action {
+    std::string name;
+    bool kernel = false;    // else the daemon does it
+    bool enforces = false;  // not in monitor mode
+    bool verdict = false;   // may answer in the place of what is hooked
+  };
+  std::vector<Action> actions;
 
   const Type* find_type(std::string_view name) const noexcept;
   const Operator* find_operator(std::string_view name) const noexcept;
   bool has_section(std::string_view name) const noexcept;
-  bool has_action(std::string_view name) const noexcept;
+  const Action* find_action(std::string_view name) const noexcept;
 };
 
 // The group of a type, built in or of a plugin; group_none when unknown.

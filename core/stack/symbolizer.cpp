@@ -98,7 +98,10 @@ bool is_machinery(std::string_view symbol) {
 }  // namespace
 
 Symbolizer::Symbolizer(Options options, const Clock& clock)
-    : clock_(clock), state_(std::make_shared<State>()), worker_(options.worker) {
+    : clock_(clock),
+      state_(std::make_shared<State>()),
+      worker_(options.worker, state_->mutex),
+      kernel_worker_(options.kernel_worker, state_->mutex) {
   state_->options = std::move(options);
   frames_.reserve(kMaxFrames);
 }
@@ -108,30 +111,31 @@ Symbolizer::Symbolizer(Options options, const Clock& clock)
 
 bool Symbolizer::read_kernel(bool only_if_changed) {
   if (state_->kernel_reading) return true;
-  state_->kernel_reading = worker_.submit([state = state_, clock = &clock_, only_if_changed, before = state_->modules,
-                                           procfs = state_->options.procfs]() -> Worker::Commit {
-    std::string now = list_modules(procfs);
-    const bool skip = only_if_changed && now == before;
-    auto table = skip ? Result<SymbolTable>(SymbolTable()) : read_kernel_table(procfs + "/kallsyms");
-    if (!table) log::warn("stack traces: kernel functions have no names", {{"error", table.error()}});
-    const bool good = table.ok();
-    TableRef made = !skip && good ? std::make_shared<const SymbolTable>(std::move(*table)) : nullptr;
-    return [state, read_ns = clock->boot_ns(), skip, good, made = std::move(made), now = std::move(now)]() mutable {
-      state->kernel_reading = false;
-      state->kernel_checked_ns = read_ns;
-      if (skip) return;
-      state->kernel_read_ns = read_ns;
-      ++state->stats.kernel_reads;
-      state->kernel_load = good ? Load::ready : Load::failed;
-      if (good && made->empty() && !std::exchange(state->warned_hidden, true)) {
-        log::warn(
-            "stack traces: the kernel hides its addresses, so its functions have no names; the daemon needs "
-            "CAP_SYSLOG and kernel.kptr_restrict below 2");
-      }
-      if (good) state->kernel = std::move(made);
-      state->modules = std::move(now);
-    };
-  });
+  state_->kernel_reading =
+      kernel_worker_.submit([state = state_, clock = &clock_, only_if_changed, before = state_->modules,
+                             procfs = state_->options.procfs]() -> Worker::Commit {
+        std::string now = list_modules(procfs);
+        const bool skip = only_if_changed && now == before;
+        auto table = skip ? Result<SymbolTable>(SymbolTable()) : read_kernel_table(procfs + "/kallsyms");
+        if (!table) log::warn("stack traces: kernel functions have no names", {{"error", table.error()}});
+        const bool good = table.ok();
+        TableRef made = !skip && good ? std::make_shared<const SymbolTable>(std::move(*table)) : nullptr;
+        return [state, read_ns = clock->boot_ns(), skip, good, made = std::move(made), now = std::move(now)]() mutable {
+          state->kernel_reading = false;
+          state->kernel_checked_ns = read_ns;
+          if (skip) return;
+          state->kernel_read_ns = read_ns;
+          ++state->stats.kernel_reads;
+          state->kernel_load = good ? Load::ready : Load::failed;
+          if (good && made->empty() && !std::exchange(state->warned_hidden, true)) {
+            log::warn(
+                "stack traces: the kernel hides its addresses, so its functions have no names; the daemon needs "
+                "CAP_SYSLOG and kernel.kptr_restrict below 2");
+          }
+          if (good) state->kernel = std::move(made);
+          state->modules = std::move(now);
+        };
+      });
   return state_->kernel_reading;
 }
 
@@ -163,7 +167,7 @@ std::span<const Frame> Symbolizer::kernel(std::string_view bytes) {
     if (state.kernel_load == Load::none || now - state.kernel_read_ns > state.options.kernel_reread_ns) {
       read_kernel(/* only_if_changed= */ false);
     }
-    if (!worker_.wait(lock, [&] { return !state.kernel_reading; })) ++state.stats.late;
+    if (!kernel_worker_.wait(lock, [&] { return !state.kernel_reading; })) ++state.stats.late;
   }
   for (int attempt = 0; attempt < 2; ++attempt) {
     used_kernel_ = state.kernel;
@@ -185,7 +189,7 @@ std::span<const Frame> Symbolizer::kernel(std::string_view bytes) {
     const bool again = unknown != 0 && attempt == 0 && state.kernel_load == Load::ready && !used_kernel_->empty() &&
                        now - state.kernel_read_ns > state.options.kernel_reread_ns;
     if (again && read_kernel(/* only_if_changed= */ false) &&
-        worker_.wait(lock, [&] { return !state.kernel_reading; })) {
+        kernel_worker_.wait(lock, [&] { return !state.kernel_reading; })) {
       continue;
     }
     state.stats.kernel_unknown += unknown;

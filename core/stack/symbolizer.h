@@ -26,7 +26,10 @@ namespace tetragon::stack {
 struct Options {
   std::string procfs = "/proc";
   bool kernel = true, user = true;  // false: frames of this kind know only their address
-  Worker::Options worker;
+  Worker::Options worker;           // of files and processes
+  // Reading all symbols of the kernel takes some tenths of a second on a slow machine.
+  Worker::Options kernel_worker{.max_wait = std::chrono::milliseconds(400),
+                                .max_waiting = std::chrono::milliseconds(500)};
   size_t max_processes = 256;                // whose mappings are kept
   size_t max_files = 256;                    // whose symbols are kept
   size_t max_file_bytes = size_t{64} << 20;  // all of them together; and the tables of one file as they are read
@@ -98,6 +101,7 @@ class Symbolizer {
   };
   // Shared with jobs, which may outlive the symbolizer.
   struct State {
+    const std::shared_ptr<std::mutex> mutex = std::make_shared<std::mutex>();
     Options options;
     TableRef kernel;
     Load kernel_load = Load::none;
@@ -126,7 +130,9 @@ class Symbolizer {
   const Clock& clock_;
   bool has_images_ = false;  // forget() comes with every exec and exit
   std::shared_ptr<State> state_;
+  // The kernel's symbols take long; nothing else waits behind them. One lock.
   mutable Worker worker_;
+  Worker kernel_worker_;
   std::vector<Frame> frames_;
   // What frames_ points into.
   TableRef used_kernel_;

@@ -14,10 +14,10 @@ using Clock = std::chrono::steady_clock;
 }
 
 struct Worker::State {
-  explicit State(Options with) : options(with) {}
+  State(Options with, std::shared_ptr<std::mutex> shared) : options(with), mutex(std::move(shared)) {}
 
   const Options options;
-  std::mutex mutex;
+  const std::shared_ptr<std::mutex> mutex;
   std::condition_variable changed, work;
   std::deque<Job> jobs;
   bool stop = false, busy = false, ended = false;
@@ -25,11 +25,12 @@ struct Worker::State {
   Clock::duration waited{};  // in this window
 };
 
-Worker::Worker(Options options) : state_(std::make_shared<State>(options)) {}
+Worker::Worker(Options options, std::shared_ptr<std::mutex> mutex)
+    : state_(std::make_shared<State>(options, std::move(mutex))) {}
 
 Worker::~Worker() {
   if (!thread_.joinable()) return;
-  std::unique_lock lock(state_->mutex);
+  std::unique_lock lock(*state_->mutex);
   state_->stop = true;
   state_->jobs.clear();
   state_->work.notify_all();
@@ -40,7 +41,7 @@ Worker::~Worker() {
 }
 
 std::unique_lock<std::mutex> Worker::lock() {
-  return std::unique_lock(state_->mutex);
+  return std::unique_lock(*state_->mutex);
 }
 
 bool Worker::submit(Job job) {
@@ -71,7 +72,7 @@ bool Worker::wait(std::unique_lock<std::mutex>& lock, const std::function<bool()
 }
 
 void Worker::run(State& state) {
-  std::unique_lock lock(state.mutex);
+  std::unique_lock lock(*state.mutex);
   while (true) {
     state.work.wait(lock, [&] { return state.stop || !state.jobs.empty(); });
     if (state.stop) break;

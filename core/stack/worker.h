@@ -25,7 +25,8 @@ class Worker {
   using Commit = std::function<void()>;
   using Job = std::function<Commit()>;
 
-  explicit Worker(Options options);
+  // Workers of one owner share the lock.
+  explicit Worker(Options options, std::shared_ptr<std::mutex> mutex = std::make_shared<std::mutex>());
   ~Worker();
   Worker(const Worker&) = delete;
   Worker& operator=(const Worker&) = delete;

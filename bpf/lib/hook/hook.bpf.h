@@ -93,35 +93,102 @@ static __always_inline void tg_call_slots(void *ctx, struct tg_hit *hit, struct 
 	}
 }
 
-/* The selector matched. The chain of actions begins here. */
-static __always_inline void tg_hook_matched(void *ctx, struct tg_hit *hit, __u32 which, const enum tg_context kind)
+/*
+ * Enters the chain of actions, which sends the record and gives the scratch back. Comes back only when a program is
+ * missing; then the event is still reported.
+ */
+static __always_inline void tg_chain_enter(void *ctx, struct tg_hit *hit, void *programs, __u32 first, bool post)
+{
+	struct tg_hook_scratch *scratch = hit->scratch;
+	struct tg_action_counts *counts;
+	struct tg_chain *chain;
+	__u32 zero = 0;
+
+	if (!scratch)
+		return;
+	chain = &scratch->chain;
+	TG_ROLLED
+	for (__u32 i = 0; i < TG_HOOK_SLOTS; i++)
+		chain->raw[i] = hit->raw[i];
+	chain->post = post;
+	chain->action = TG_ACTION_UNKNOWN;
+	chain->has_verdict = 0;
+	*(volatile __u64 *)&scratch->owner = (__u64)ctx;
+	bpf_tail_call(ctx, programs, first);
+	*(volatile __u64 *)&scratch->owner = 1;
+	counts = bpf_map_lookup_elem(&tg_action_counts, &zero);
+	if (counts)
+		counts->broken++;
+}
+
+/* No scratch, and actions that need one. */
+static __always_inline void tg_chain_unclaimed(void)
+{
+	struct tg_action_counts *counts;
+	__u32 zero = 0;
+
+	counts = bpf_map_lookup_elem(&tg_action_counts, &zero);
+	if (counts)
+		counts->unclaimed++;
+}
+
+static __always_inline __u32 tg_first_action(__u32 which, bool at_return)
+{
+	if (which >= TG_HOOK_SELECTORS)
+		return 0;
+	return at_return ? tg_hook.selectors[which].first_return_action : tg_hook.selectors[which].first_action;
+}
+
+/* Keeps what the return needs. */
+static __always_inline void tg_call_keep(void *ctx, struct tg_hit *hit, const enum tg_context kind)
 {
 	struct tg_call_key key;
+
+	tg_call_key(&key, ctx, kind);
+	bpf_map_update_elem(&tg_calls, &key, &hit->scratch->call, BPF_ANY);
+}
+
+/* The selector matched: reports, and acts. `post`: false when the policy does not want the event. */
+static __always_inline void tg_hook_matched(void *ctx, struct tg_hit *hit, __u32 which, bool post,
+					    const enum tg_context kind)
+{
+	__u32 first = tg_hook.flags & TG_HOOK_ACTIONS ? tg_first_action(which, false) : 0;
 	struct tg_cpu_state *cpu;
 	struct tg_call *call;
-	__u64 id;
+	__u64 id = 0;
+	bool returns = tg_hook.flags & TG_HOOK_HAS_RETURN;
 
-	if (!tg_hit_claim(hit))
+	if (!post && !first && !(tg_hook.flags & TG_HOOK_RETURN_ACTIONS))
 		return;
-	if (!(tg_hook.flags & TG_HOOK_HAS_RETURN)) {
-		tg_report(ctx, hit, which, 0, TG_PHASE_ONLY, 0, kind);
+	if (!tg_hit_claim(hit)) {
+		if (tg_hook.flags & TG_HOOK_ACTIONS)
+			tg_chain_unclaimed();
 		return;
 	}
-	cpu = tg_cpu_state();
-	if (!cpu)
-		return;
-	id = tg_data_id(cpu);
-	call = &hit->scratch->call;
-	call->id = id;
-	call->instance = hit->instance;
-	call->selector = which;
-	call->reserved = 0;
-	call->ret = 0;
-	tg_call_slots(ctx, hit, call, kind);
-	tg_report(ctx, hit, which, id, TG_PHASE_ENTER, 0, kind);
-	call->again = hit->again;
-	tg_call_key(&key, ctx, kind);
-	bpf_map_update_elem(&tg_calls, &key, call, BPF_ANY);
+	if (returns) {
+		cpu = tg_cpu_state();
+		if (!cpu)
+			return;
+		id = tg_data_id(cpu);
+		call = &hit->scratch->call;
+		call->id = id;
+		call->instance = hit->instance;
+		call->selector = which;
+		call->silent = !post;
+		call->ret = 0;
+		tg_call_slots(ctx, hit, call, kind);
+	}
+	tg_report_build(ctx, hit, which, id, returns ? TG_PHASE_ENTER : TG_PHASE_ONLY, 0, kind);
+	if (!first)
+		tg_report_send(hit->scratch, post);
+	if (returns) {
+		hit->scratch->call.again = hit->again;
+		tg_call_keep(ctx, hit, kind);
+	}
+	if (first) {
+		tg_chain_enter(ctx, hit, &tg_actions, first, post);
+		tg_report_send(hit->scratch, post);
+	}
 }
 
 static __always_inline int tg_hook_enter(void *ctx, const enum tg_context kind)
@@ -134,8 +201,8 @@ static __always_inline int tg_hook_enter(void *ctx, const enum tg_context kind)
 		return 0;
 	tg_hit_begin(&hit);
 	verdict = tg_select(ctx, &hit, &which, kind);
-	if (verdict == TG_VERDICT_REPORT)
-		tg_hook_matched(ctx, &hit, which, kind);
+	if (verdict != TG_VERDICT_NO)
+		tg_hook_matched(ctx, &hit, which, verdict == TG_VERDICT_REPORT, kind);
 	tg_hit_release(&hit);
 	return 0;
 }
@@ -181,7 +248,8 @@ static __always_inline int tg_hook_return(void *ctx, const enum tg_context kind,
 {
 	struct tg_hit hit = {};
 	struct tg_call *call;
-	bool matches;
+	__u32 first = 0;
+	bool matches, post;
 
 	if (!(tg_hook.flags & TG_HOOK_HAS_RETURN) || !tg_hook_instance(ctx, &hit, kind))
 		return 0;
@@ -192,7 +260,18 @@ static __always_inline int tg_hook_return(void *ctx, const enum tg_context kind,
 	call->ret = ret;
 	tg_hook_resume(&hit, call);
 	matches = tg_select_return(ctx, &hit, call->selector, kind);
-	tg_report(ctx, &hit, call->selector, call->id, matches ? TG_PHASE_RETURN : TG_PHASE_CANCEL, call->again, kind);
+	post = !(tg_hook.flags & TG_HOOK_RETURN_ACTIONS) || !call->silent;
+	tg_report_build(ctx, &hit, call->selector, call->id, matches ? TG_PHASE_RETURN : TG_PHASE_CANCEL, call->again,
+			kind);
+	if (tg_hook.flags & TG_HOOK_RETURN_ACTIONS && matches) {
+		first = tg_first_action(call->selector, true);
+		if (call->selector < TG_HOOK_SELECTORS &&
+		    tg_hook.selectors[call->selector].flags & TG_SELECTOR_NO_RETURN_POST)
+			post = false;
+	}
+	if (first)
+		tg_chain_enter(ctx, &hit, &tg_return_actions, first, post);
+	tg_report_send(hit.scratch, post);
 	tg_hit_release(&hit);
 	return 0;
 }

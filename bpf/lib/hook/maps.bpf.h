@@ -93,6 +93,21 @@ struct {
 	__type(value, __u32);
 } tg_syscalls SEC(".maps");
 
+/* Programs of the actions; see shared/action.h. Made when the policy has actions that run in the kernel. */
+struct {
+	__uint(type, BPF_MAP_TYPE_PROG_ARRAY);
+	__uint(max_entries, TG_ACTION_ELEMENTS);
+	__type(key, __u32);
+	__type(value, __u32);
+} tg_actions SEC(".maps"), tg_return_actions SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct tg_action_counts);
+} tg_action_counts SEC(".maps");
+
 /* Calls that matched and have not returned. The oldest go first: a thread that ends inside of a call never returns. */
 struct tg_call_key {
 	__u64 thread; /* as bpf_get_current_pid_tgid gives it */

@@ -5,7 +5,7 @@
 /* The record of a hit: values are read where they are not yet, and moved together behind the record's head. */
 
 #include "lib/hook/selector.bpf.h"
-#include "lib/ring.bpf.h"
+#include "lib/hook/send.bpf.h"
 
 #define TG_ARG_AT_MOST (sizeof(struct tg_hook_arg) + TG_VALUE_BYTES)
 /* Where the last argument can begin. */
@@ -35,6 +35,7 @@ static __always_inline void tg_put_value(struct tg_hook_scratch *scratch, __u32 
 	} else if (size && (void *)(arg + 1) != (void *)value->bytes) {
 		bpf_probe_read_kernel(arg + 1, size, value->bytes);
 	}
+	scratch->chain.args_at[slot] = at;
 	arg->slot = slot;
 	arg->flags = flags;
 	arg->reserved = 0;
@@ -134,16 +135,15 @@ static __always_inline bool tg_slot_reported(const volatile struct tg_slot_confi
 	return !at_return;
 }
 
-/* Sends the hit. The scratch is claimed. */
-static __always_inline void tg_report(void *ctx, struct tg_hit *hit, __u32 which, __u64 call, __u32 phase, __u32 again,
-				      const enum tg_context kind)
+/* Builds the record of the hit; the scratch is claimed. */
+static __always_inline void tg_report_build(void *ctx, struct tg_hit *hit, __u32 which, __u64 call, __u32 phase,
+					    __u32 again, const enum tg_context kind)
 {
 	struct tg_hook_scratch *scratch = hit->scratch;
 	struct tg_process *process = tg_hit_process(hit);
 	struct tg_hook_record *record;
 	__u64 thread = bpf_get_current_pid_tgid();
 	__u32 count = 0;
-	__u64 size;
 
 	if (!scratch)
 		return;
@@ -158,9 +158,11 @@ static __always_inline void tg_report(void *ctx, struct tg_hit *hit, __u32 which
 	record->instance = hit->instance;
 	record->phase = phase;
 	record->selector = which;
-	record->reserved = 0;
+	record->action = 0;
 	record->call = call;
 	scratch->record_size = sizeof(*record);
+	if (tg_hook.flags & (TG_HOOK_ACTIONS | TG_HOOK_RETURN_ACTIONS))
+		__builtin_memset(scratch->chain.args_at, 0, sizeof(scratch->chain.args_at));
 	if (phase != TG_PHASE_CANCEL) {
 		TG_ROLLED
 		for (__u32 i = 0; i < TG_HOOK_SLOTS; i++) {
@@ -179,10 +181,6 @@ static __always_inline void tg_report(void *ctx, struct tg_hit *hit, __u32 which
 		}
 	}
 	record->arg_count = count;
-	size = *(volatile __u64 *)&scratch->record_size;
-	if (size < sizeof(*record) || size > sizeof(*scratch))
-		return;
-	tg_output(record, size, TG_KIND_HOOK, tg_now());
 }
 
 #endif

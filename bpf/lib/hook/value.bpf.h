@@ -38,7 +38,7 @@ struct tg_call {
 	__u32 instance;
 	__u8 selector;
 	__u8 again; /* bit n: slot n is read when the function returns */
-	__u16 reserved;
+	__u16 silent; /* 1: the entry was not reported */
 	struct {
 		__u64 raw;  /* what its load gave at entry */
 		__u64 size; /* from its size argument */
@@ -54,7 +54,8 @@ struct tg_hook_scratch {
 	struct tg_call call; /* not on the stack: it is short */
 	__u64 record_size;   /* so far */
 	__u64 context;	     /* address of the program's context; text of tracepoint records is found from there */
-	__u64 owner;	     /* 0: free */
+	struct tg_chain chain;
+	__u64 owner; /* 0: free; 1: a hook decides; else the context of the program whose chain of actions runs */
 };
 
 _Static_assert(sizeof(struct tg_hook_scratch) <= 32768, "a per-CPU element has at most 32 KiB");

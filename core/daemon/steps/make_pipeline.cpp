@@ -1,13 +1,30 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <sys/utsname.h>
+
 #include <algorithm>
+#include <cstdlib>
 #include <memory>
 
+#include "core/daemon/recording_file.h"
 #include "core/daemon/state.h"
 #include "core/daemon/user_names.h"
 #include "core/pipeline/recording.h"
 #include "core/util/log.h"
 
 namespace tetragon::daemon {
+namespace {
+
+constexpr int64_t kClockSteps = 10 * kNsPerSec;  // since the recording was made
+
+// In this boot of this machine.
+bool recorded_here(const State& state) {
+  const pipeline::RecordingHead& head = state.recording->reader.head();
+  struct utsname now {};
+  return ::uname(&now) == 0 && head.kernel_release == now.release &&
+         std::abs(head.boot_to_unix_ns - state.clock.offset_ns()) < kClockSteps;
+}
+
+}  // namespace
 
 Result<void> make_pipeline(State& state) {
   const config::Config& config = state.conf();
@@ -49,6 +66,14 @@ Result<void> make_pipeline(State& state) {
   }
   state.writer = std::make_unique<event::Writer>(state.node_name, config.get_string("cluster-name"));
   state.pipeline = std::make_unique<pipeline::Pipeline>(std::move(options), state.bus);
+  stack::Options stacks;
+  stacks.procfs = config.get_string("procfs");
+  // The processes of a recording are gone, and their numbers may be others' now. The kernel's functions lie elsewhere
+  // after every boot.
+  stacks.user = !state.replay;
+  stacks.kernel = !state.replay || recorded_here(state);
+  state.pipeline->set_stacks(std::make_unique<stack::Symbolizer>(std::move(stacks)),
+                             config.get_bool("expose-stack-addresses"));
   return {};
 }
 

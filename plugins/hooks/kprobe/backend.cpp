@@ -7,6 +7,9 @@
 namespace tetragon::kprobe_plugin {
 namespace {
 
+// Beyond so many functions an object for each costs more than single probes do.
+constexpr std::size_t kMostTrampolines = 64;
+
 constexpr Backend kAll[] = {Backend::fentry, Backend::kprobe_multi, Backend::kprobe, Backend::syscall_tracepoint};
 
 std::optional<Backend> by_name(std::string_view name) {
@@ -23,15 +26,22 @@ std::string problem(const sdk::Host& host, const sdk::HookRequest& request, Back
     return has.ok() ? std::string() : has.error().message();
   };
   switch (backend) {
-    case Backend::fentry: return missing("fentry");
+    case Backend::fentry:
+      if (request.has_zero_verdict()) return "fmod_ret cannot answer 0 (argError)";
+      return missing("fentry");
     case Backend::kprobe_multi: {
+      if (request.has_verdict()) return "the order of its programs on one function is not fixed";
       if (!request.may_multi()) return "an option forbids it";
       std::string text = missing("kprobe");
       return text.empty() ? missing("kprobe_multi") : text;
     }
-    case Backend::kprobe: return missing("kprobe");
+    case Backend::kprobe: {
+      std::string text = missing("kprobe");
+      return text.empty() && request.has_verdict() ? missing("override_return") : text;
+    }
     case Backend::syscall_tracepoint:
       if (!request.is_syscall()) return "it serves system calls only";
+      if (request.has_verdict()) return "a tracepoint cannot answer for the system call";
       return missing("tp_btf");
   }
   return "unknown";
@@ -67,7 +77,7 @@ sdk::Result<std::vector<Choice>> choose(const sdk::Host& host, const sdk::HookRe
     order = {*forced};
   } else if (fentries) {
     order = {Backend::fentry};
-  } else if (request.targets().size() == 1) {
+  } else if (request.targets().size() == 1 || (request.has_verdict() && request.targets().size() <= kMostTrampolines)) {
     order = {Backend::fentry, Backend::kprobe, Backend::syscall_tracepoint};
   } else {
     order = {Backend::kprobe_multi, Backend::kprobe, Backend::syscall_tracepoint};

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /* One function through its trampoline. */
 #include "lib/hook/hook.bpf.h"
+#include "lib/verdict.bpf.h"
 
 SEC("fentry")
 int tg_fentry(void *ctx)
@@ -15,4 +16,13 @@ int tg_fexit(void *ctx)
 
 	bpf_get_func_ret(ctx, &ret);
 	return tg_hook_return(ctx, TG_CONTEXT_TRAMPOLINE, ret);
+}
+
+/* On the same trampoline, behind tg_fentry: another value than 0 is the function's answer, and it does not run. */
+SEC("fmod_ret")
+int tg_modify(void *ctx)
+{
+	__s64 value;
+
+	return tg_verdict_take((__u64)ctx, &value) ? value : 0;
 }

@@ -14,6 +14,8 @@
 #include "fentry.bpf.elf.h"
 #include "kprobe.bpf.elf.h"
 #include "kprobe_multi.bpf.elf.h"
+#include "override.bpf.elf.h"
+#include "shared/action.h"
 #include "syscalls.h"
 
 namespace tetragon::kprobe_plugin {
@@ -21,7 +23,14 @@ namespace {
 
 constexpr tetragon_bpf_elf kFentry = sdk::bpf_elf("fentry", TETRAGON_BPF_FENTRY);
 constexpr tetragon_bpf_elf kKprobe = sdk::bpf_elf("kprobe", TETRAGON_BPF_KPROBE);
+constexpr tetragon_bpf_elf kOverride = sdk::bpf_elf("override", TETRAGON_BPF_OVERRIDE);
 constexpr tetragon_bpf_elf kKprobeMulti = sdk::bpf_elf("kprobe_multi", TETRAGON_BPF_KPROBE_MULTI);
+
+constexpr const char* kWhatWouldWork =
+    "What would work: Override in lsmhooks where the security module bpf is active; Override of a security_ function "
+    "where the kernel has BPF trampolines; Override of system calls and of functions in "
+    "/sys/kernel/debug/error_injection/list on a kernel with CONFIG_FUNCTION_ERROR_INJECTION; Sigkill, which ends the "
+    "process but does not keep the call from being done";
 
 }  // namespace
 
@@ -54,8 +63,11 @@ class Kprobe {
       }
       failed += (failed.empty() ? "" : "; ") + name + ": " + attached.error().message();
     }
-    return sdk::Error(TETRAGON_E_UNSUPPORTED, "this kernel has no way to hook it: " + refused +
-                                                  (refused.empty() || failed.empty() ? "" : "; ") + failed);
+    std::string text = request.has_verdict() ? "this kernel has no way to make it answer something else: "
+                                             : "this kernel has no way to hook it: ";
+    text += refused + (refused.empty() || failed.empty() ? "" : "; ") + failed;
+    if (request.has_verdict()) text += std::string(". ") + kWhatWouldWork;
+    return sdk::Error(TETRAGON_E_UNSUPPORTED, std::move(text));
   }
 
   void hook_remove(sdk::Hook, void* state) noexcept {
@@ -87,11 +99,14 @@ class Kprobe {
 
   // A program belongs to one function: an object each.
   static sdk::Result<void> fentry(sdk::Hook hook, const sdk::HookRequest& request, std::vector<sdk::Bpf>* ret_opened) {
+    if (request.has_verdict()) TETRAGON_SDK_TRY(hook.deliver(TG_DELIVER_TRAMPOLINE));
     for (const tetragon_hook_target* target : request.targets()) {
       auto bpf = hook.open_bpf(kFentry);
       TETRAGON_SDK_TRY(bpf);
       ret_opened->push_back(*bpf);
       TETRAGON_SDK_TRY(bpf->set_autoload("tg_fexit", request.has_return()));
+      TETRAGON_SDK_TRY(bpf->set_autoload("tg_modify", request.has_verdict()));
+      if (request.has_verdict()) TETRAGON_SDK_TRY(bpf->set_attach_target("tg_modify", sdk::view(target->name)));
       TETRAGON_SDK_TRY(bpf->set_attach_target("tg_fentry", sdk::view(target->name)));
       if (request.has_return()) TETRAGON_SDK_TRY(bpf->set_attach_target("tg_fexit", sdk::view(target->name)));
       TETRAGON_SDK_TRY(bpf->load());
@@ -100,6 +115,8 @@ class Kprobe {
       opts.cookie = target->instance;
       // The return first: a call must not be entered that nobody sees return.
       if (request.has_return()) TETRAGON_SDK_TRY(bpf->attach_to("tg_fexit", opts));
+      // Who takes the answer is there before anybody can leave one.
+      if (request.has_verdict()) TETRAGON_SDK_TRY(bpf->attach_to("tg_modify", opts));
       TETRAGON_SDK_TRY(bpf->attach_to("tg_fentry", opts));
     }
     return {};
@@ -135,11 +152,25 @@ class Kprobe {
     TETRAGON_SDK_TRY(bpf);
     ret_opened->push_back(*bpf);
     TETRAGON_SDK_TRY(bpf->set_autoload("tg_kretprobe", request.has_return()));
+    sdk::Bpf override_bpf;
+    if (request.has_verdict()) {
+      TETRAGON_SDK_TRY(hook.deliver(TG_DELIVER_KPROBE));
+      auto second = hook.open_bpf(kOverride);
+      TETRAGON_SDK_TRY(second);
+      ret_opened->push_back(*second);
+      TETRAGON_SDK_TRY(second->load());
+      override_bpf = *second;
+    }
     TETRAGON_SDK_TRY(bpf->load());
     for (const tetragon_hook_target* target : request.targets()) {
       tetragon_attach_opts opts{};
       opts.target = target->name;
       opts.cookie = target->instance;
+      if (request.has_verdict()) {
+        // First, because the kernel runs the newest probe of a function first.
+        opts.kind = TETRAGON_ATTACH_KPROBE;
+        TETRAGON_SDK_TRY(override_bpf.attach_to("tg_override", opts));
+      }
       if (request.has_return()) {
         opts.kind = TETRAGON_ATTACH_KRETPROBE;
         TETRAGON_SDK_TRY(bpf->attach_to("tg_kretprobe", opts));
@@ -157,4 +188,4 @@ class Kprobe {
 }  // namespace tetragon::kprobe_plugin
 
 TETRAGON_PLUGIN_NEEDS_HOST(TETRAGON_KIND_HOOK, tetragon::kprobe_plugin::Kprobe, "tetragon.kprobe", "1.0.0",
-                           "Functions and system calls of the kernel", 1);
+                           "Functions and system calls of the kernel", 2);

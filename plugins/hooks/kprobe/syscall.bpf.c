@@ -41,6 +41,9 @@ static __noinline __u64 tg_syscall_number(__u64 regs)
 	return number;
 }
 
+/* Tells the host that a chain of actions does not end the run: see tg_syscall_enter_after. */
+const volatile bool tg_chain_goes_on = true;
+
 SEC("tp_btf/sys_enter")
 int tg_syscall_enter(__u64 *ctx)
 {
@@ -60,6 +63,27 @@ int tg_syscall_exit(__u64 *ctx)
 
 	tg_hook_return(ctx, TG_CONTEXT_SYSCALL, ctx[1]);
 	next = tg_syscall_next(tg_syscall_number(ctx[0]), false);
+	if (next)
+		bpf_tail_call(ctx, &tg_sys_exit_do, next);
+	return 0;
+}
+
+/* Behind a chain of actions (TG_ACTION_AFTER): the hooks that come next. */
+SEC("tp_btf/sys_enter")
+int tg_syscall_enter_after(__u64 *ctx)
+{
+	__u32 next = tg_syscall_next(ctx[1], true);
+
+	if (next)
+		bpf_tail_call(ctx, &tg_sys_enter_do, next);
+	return 0;
+}
+
+SEC("tp_btf/sys_exit")
+int tg_syscall_exit_after(__u64 *ctx)
+{
+	__u32 next = tg_syscall_next(tg_syscall_number(ctx[0]), false);
+
 	if (next)
 		bpf_tail_call(ctx, &tg_sys_exit_do, next);
 	return 0;

@@ -92,9 +92,17 @@ sdk::Result<std::unique_ptr<Syscalls::Place>> Syscalls::add(sdk::Hook hook, cons
   TETRAGON_SDK_TRY(bpf);
   TETRAGON_SDK_TRY(bpf->set_const("tg_syscall_id", std::uint32_t{place->id}));
   TETRAGON_SDK_TRY(bpf->set_autoload(kShared[exit].entered, place->returns));
+  TETRAGON_SDK_TRY(bpf->set_autoload("tg_syscall_enter_after", request.has_actions()));
+  TETRAGON_SDK_TRY(bpf->set_autoload("tg_syscall_exit_after", request.has_return_actions()));
   used_[place->id] = true;
   auto result = [&]() -> sdk::Result<void> {
     TETRAGON_SDK_TRY(bpf->load());
+    if (request.has_actions()) {
+      TETRAGON_SDK_TRY(bpf->set_program("tg_actions", TG_ACTION_AFTER, *bpf, "tg_syscall_enter_after"));
+    }
+    if (request.has_return_actions()) {
+      TETRAGON_SDK_TRY(bpf->set_program("tg_return_actions", TG_ACTION_AFTER, *bpf, "tg_syscall_exit_after"));
+    }
     // The return first: a call must not be entered that nobody sees return.
     for (const Direction direction : {exit, enter}) {
       if (direction == exit && !place->returns) continue;

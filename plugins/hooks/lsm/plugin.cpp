@@ -8,6 +8,7 @@
 #include <string_view>
 
 #include "lsm.bpf.elf.h"
+#include "shared/action.h"
 
 namespace tetragon::lsm_plugin {
 namespace {
@@ -31,6 +32,7 @@ class Lsm {
     if (auto possible = host_.feature("lsm"); !possible.ok()) {
       return sdk::Error(TETRAGON_E_UNSUPPORTED, "lsmhooks: " + possible.error().message());
     }
+    if (request.has_verdict()) TETRAGON_SDK_TRY(hook.deliver(TG_DELIVER_VALUE));
     for (const tetragon_hook_target* target : request.targets()) {
       auto bpf = hook.open_bpf(bpf_elfs[0]);
       TETRAGON_SDK_TRY(bpf);
@@ -59,4 +61,4 @@ class Lsm {
 }  // namespace tetragon::lsm_plugin
 
 TETRAGON_PLUGIN_NEEDS_HOST(TETRAGON_KIND_HOOK, tetragon::lsm_plugin::Lsm, "tetragon.lsm", "1.0.0",
-                           "Hooks of the security modules", 1);
+                           "Hooks of the security modules", 2);

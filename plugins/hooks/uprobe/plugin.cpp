@@ -10,6 +10,7 @@
 #include <string_view>
 #include <vector>
 
+#include "shared/action.h"
 #include "uprobe.bpf.elf.h"
 
 namespace tetragon::uprobe_plugin {
@@ -44,7 +45,10 @@ class Uprobe {
     if (!multi.ok()) return std::move(multi).error();
     const Programs& programs = *multi ? kMulti : kSingle;
 
-    Pages pages = Pages::waiting;
+    if (request.has_verdict()) TETRAGON_SDK_TRY(hook.deliver(TG_DELIVER_REGISTERS));
+    // Sleepable programs may not enter actions: the kernel refuses program arrays in them.
+    const bool acts = request.has_actions() || request.has_return_actions();
+    Pages pages = acts ? Pages::preload : Pages::waiting;
     sdk::Bpf bpf;
     std::string refused;
     for (;; pages = static_cast<Pages>(static_cast<int>(pages) + 1)) {
@@ -177,4 +181,4 @@ class Uprobe {
 }  // namespace tetragon::uprobe_plugin
 
 TETRAGON_PLUGIN_NEEDS_HOST(TETRAGON_KIND_HOOK, tetragon::uprobe_plugin::Uprobe, "tetragon.uprobe", "1.0.0",
-                           "Functions and probes of programs", 1);
+                           "Functions and probes of programs", 2);

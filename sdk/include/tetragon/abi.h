@@ -29,7 +29,7 @@
 extern "C" {
 #endif
 
-#define TETRAGON_ABI_MINOR 1u
+#define TETRAGON_ABI_MINOR 2u
 #define TETRAGON_PLUGIN_SYMBOL "tetragon_plugin_v1"
 #define TETRAGON_EXPORT __attribute__((visibility("default"), used))
 
@@ -241,7 +241,8 @@ typedef struct tetragon_hook_event {
   uint32_t instance;
   uint8_t phase;    /* TG_PHASE_* of shared/hook.h */
   uint8_t selector; /* that matched, 255: the hook has none */
-  uint16_t reserved;
+  uint8_t action;   /* 1.2: TG_ACTION_* of shared/action.h: the last one that ran in the kernel; 0: none */
+  uint8_t reserved;
   uint32_t value_count;
   uint64_t call; /* what entry and return of one call have in common */
   const tetragon_hook_value* const* values;
@@ -362,7 +363,14 @@ enum {
   TETRAGON_HOOK_RETURN = 1,  /* the return is hooked too */
   TETRAGON_HOOK_SYSCALL = 2, /* all targets are system calls */
   TETRAGON_HOOK_RAW = 4,     /* tracepoints: raw */
-  TETRAGON_HOOK_NO_MULTI = 8 /* an option forbids links that attach many at once */
+  TETRAGON_HOOK_NO_MULTI = 8, /* an option forbids links that attach many at once */
+  /* 1.2 */
+  TETRAGON_HOOK_ACTIONS = 16, /* its programs enter actions by tail calls: none of them may be sleepable */
+  TETRAGON_HOOK_RETURN_ACTIONS = 64, /* likewise those at the return */
+  /* An action may answer in the place of what is hooked. The plugin says with hook_deliver how, or refuses the hook with
+   * the reason. */
+  TETRAGON_HOOK_VERDICT = 32,
+  TETRAGON_HOOK_VERDICT_ZERO = 128 /* one of the answers is 0, which fmod_ret cannot give */
 };
 
 /* One hook, compiled: what to attach to. What to read and to match is in the configuration that the host writes into
@@ -407,12 +415,18 @@ typedef struct tetragon_hook_type {
 
 enum { TETRAGON_ACTION_KERNEL = 1, TETRAGON_ACTION_USER = 2 };
 
+enum { /* tetragon_action_type.flags, 1.2 */
+       TETRAGON_ACTION_ENFORCES = 1, /* not done in monitor mode, nor to pid 1 and the daemon */
+       TETRAGON_ACTION_VERDICT = 2   /* its program may call tg_action_verdict: what is hooked answers something else */
+};
+
 typedef struct tetragon_action_call {
   uint32_t struct_size;
   uint32_t reserved;
   tetragon_process_key process;
   tetragon_str policy;
   tetragon_str argument; /* e.g. the URL of GetUrl */
+  tetragon_str action;   /* 1.2: its name, for plugins with several */
 } tetragon_action_call;
 
 typedef struct tetragon_action_type {
@@ -421,9 +435,15 @@ typedef struct tetragon_action_type {
   tetragon_str name; /* as policies spell it: "Sigkill" */
   uint32_t bpf_elf_count;
   uint32_t reserved;
-  const tetragon_bpf_elf* const* bpf_elfs; /* kernel actions: one per program type */
+  /* Kernel actions: program TG_ACTION of lib/action.bpf.h. One serves every hook; an ELF named "<any>.<section>"
+   * ("override.uprobes") is taken for the hooks of that section instead. */
+  const tetragon_bpf_elf* const* bpf_elfs;
   /* User-space actions: called from a worker thread, never from the reader; may block until its own deadline. */
   tetragon_rc (*execute)(void* instance, const tetragon_action_call* call);
+  /* 1.2 */
+  tetragon_str more_names; /* more words it serves, comma separated: tg_step.name counts from `name` = 0 */
+  uint32_t flags;          /* TETRAGON_ACTION_* */
+  uint32_t reserved2;
 } tetragon_action_type;
 
 enum { TETRAGON_SINK_JSON = 1, TETRAGON_SINK_PROTOBUF = 2 };
@@ -540,6 +560,13 @@ typedef struct tetragon_host {
   tetragon_rc (*bpf_iterate)(void* ctx, tetragon_bpf* bpf, tetragon_str program);
   /* Detaches and closes; the handle is gone. */
   tetragon_rc (*bpf_close)(void* ctx, tetragon_bpf* bpf);
+
+  /* ---- 1.2 ---- */
+
+  /* Of a hook with TETRAGON_HOOK_VERDICT, before its objects are loaded: how an answer comes into force, TG_DELIVER_* of
+   * shared/action.h. With TG_DELIVER_TRAMPOLINE and TG_DELIVER_KPROBE the plugin attaches a second program that takes it
+   * from the shared map tg_verdicts. */
+  tetragon_rc (*hook_deliver)(void* ctx, tetragon_hook* hook, uint32_t deliver);
 } tetragon_host;
 
 /* ---- the one exported object ----------------------------------------------------------------------------------- */

@@ -250,7 +250,7 @@ TEST_CASE("what plugins add is part of the language") {
   Vocabulary vocabulary;
   vocabulary.types.push_back({"inode", group_number, false});
   vocabulary.sections.emplace_back("timers");
-  vocabulary.actions.emplace_back("Freeze");
+  vocabulary.actions.push_back({.name = "Freeze", .kernel = true});
   vocabulary.operators.push_back({"Even", group_number, "Equal", [](std::string_view text) {
                                     using Values = std::vector<std::string>;
                                     if (text == "yes") return tetragon::Result<Values>(Values{"0", "2"});

@@ -15,14 +15,16 @@
 
 namespace tetragon::sdk {
 
-// The values of a record, in its order; false: the record contradicts itself. Pure.
+// The values of a record, in its order (the host skips slots that it does not know); false: the record contradicts
+// itself. Pure.
 inline tetragon_rc decode_hook_record(Bytes record, EventOut out) noexcept {
   const auto* head = record_as<tg_hook_record>(record);
-  if (head == nullptr || head->arg_count > TG_HOOK_SLOTS) {
+  constexpr std::size_t most = TG_HOOK_SLOTS + TG_HOOK_EXTRAS;
+  if (head == nullptr || head->arg_count > most) {
     return TETRAGON_E_INVALID;
   }
-  std::array<tetragon_hook_value, TG_HOOK_SLOTS> values;
-  std::array<const tetragon_hook_value*, TG_HOOK_SLOTS> pointers;
+  std::array<tetragon_hook_value, most> values;
+  std::array<const tetragon_hook_value*, most> pointers;
   std::size_t at = sizeof(tg_hook_record);
   for (std::uint32_t n = 0; n < head->arg_count; ++n) {
     if (at > record.size() || record.size() - at < sizeof(tg_hook_arg)) {
@@ -30,7 +32,7 @@ inline tetragon_rc decode_hook_record(Bytes record, EventOut out) noexcept {
     }
     const auto* arg = reinterpret_cast<const tg_hook_arg*>(record.data() + at);
     at += sizeof(tg_hook_arg);
-    if (arg->slot >= TG_HOOK_SLOTS || arg->size > record.size() - at) {
+    if (arg->size > record.size() - at) {
       return TETRAGON_E_INVALID;
     }
     values[n] = {sizeof(tetragon_hook_value),         arg->slot, arg->flags, 0, arg->status, arg->full_size,
@@ -47,6 +49,7 @@ inline tetragon_rc decode_hook_record(Bytes record, EventOut out) noexcept {
   event.instance = head->instance;
   event.phase = head->phase;
   event.selector = head->selector;
+  event.action = head->action;
   event.call = head->call;
   event.value_count = head->arg_count;
   event.values = pointers.data();

@@ -21,7 +21,8 @@
 //   };
 //   TETRAGON_HOOK_PLUGIN(Process, "tetragon.process", "1.0.0", "Process life cycle");
 //
-// Actions: static constexpr action_name, execute(const ActionCall&) for user space or bpf_elfs for the kernel.
+// Actions: static constexpr action_name (and more_names, comma separated; action_flags), execute(const ActionCall&) for
+// user space or bpf_elfs for the kernel (lib/action.bpf.h).
 // Sinks: static constexpr sink_name, sink_format, and write(std::span<const tetragon_bytes> events, uint64_t lost).
 // start and stop are optional for both.
 //
@@ -48,6 +49,7 @@ struct ActionCall {
   tetragon_process_key process;
   std::string_view policy;
   std::string_view argument;
+  std::string_view action;  // its name, for plugins with several; empty: the host is older than 1.2
 };
 
 // What a hook of a policy is attached to, as C++. Views are valid during hook_add.
@@ -61,6 +63,10 @@ class HookRequest {
   bool has_return() const noexcept { return (raw_.flags & TETRAGON_HOOK_RETURN) != 0; }
   bool is_syscall() const noexcept { return (raw_.flags & TETRAGON_HOOK_SYSCALL) != 0; }
   bool is_raw() const noexcept { return (raw_.flags & TETRAGON_HOOK_RAW) != 0; }
+  bool has_actions() const noexcept { return (raw_.flags & TETRAGON_HOOK_ACTIONS) != 0; }
+  bool has_return_actions() const noexcept { return (raw_.flags & TETRAGON_HOOK_RETURN_ACTIONS) != 0; }
+  bool has_verdict() const noexcept { return (raw_.flags & TETRAGON_HOOK_VERDICT) != 0; }
+  bool has_zero_verdict() const noexcept { return (raw_.flags & TETRAGON_HOOK_VERDICT_ZERO) != 0; }
   bool may_multi() const noexcept { return (raw_.flags & TETRAGON_HOOK_NO_MULTI) == 0; }
   std::span<const tetragon_hook_target* const> targets() const noexcept { return {raw_.targets, raw_.target_count}; }
   std::span<const tetragon_hook_attribute* const> attributes() const noexcept {
@@ -253,7 +259,8 @@ template <class P>
 tetragon_rc execute(void* instance, const tetragon_action_call* call) noexcept {
   auto& self = Instance<P>::of(instance);
   return guarded(self.host, "execute", [&] {
-    return self.plugin().execute(ActionCall{call->process, view(call->policy), view(call->argument)});
+    const std::string_view action = TETRAGON_HAS(call, action) ? view(call->action) : std::string_view();
+    return self.plugin().execute(ActionCall{call->process, view(call->policy), view(call->argument), action});
   });
 }
 
@@ -397,6 +404,12 @@ constexpr tetragon_action_type make_action() noexcept {
   action.bpf_elfs = L::elfs.empty() ? nullptr : L::elfs.data();
   if constexpr (HasExecute<P>) {
     action.execute = &execute<P>;
+  }
+  if constexpr (requires { P::more_names; }) {
+    action.more_names = str(P::more_names);
+  }
+  if constexpr (requires { P::action_flags; }) {
+    action.flags = P::action_flags;
   }
   return action;
 }

@@ -1,0 +1,183 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+#ifndef TETRAGON_BPF_LIB_ACTION_H
+#define TETRAGON_BPF_LIB_ACTION_H
+
+/*
+ * What an action's program file includes:
+ *
+ *     #include "lib/action.bpf.h"
+ *
+ *     static __always_inline long my_action(void *ctx, struct tg_hook_scratch *hit)
+ *     {
+ *     	return bpf_send_signal(tg_step.signal);
+ *     }
+ *     TG_ACTION(my_action)
+ *
+ * One program; the host loads it once per place in a policy, as the type of the hook it follows, with the policy's words
+ * in `tg_step`. Use helpers that every type has (those of bpf_tracing_func_proto). The answer: 0: done; negative: failed,
+ * the next action still runs; TG_ACTION_STOP: failed, and no further action runs.
+ */
+
+#ifndef TG_TYPED
+#define TG_TYPED
+#endif
+
+#include <asm-generic/errno-base.h>
+
+#include "lib/hook/send.bpf.h"
+#include "lib/verdict.bpf.h"
+
+#define TG_ACTION_STOP 1
+
+const volatile struct tg_action_step tg_step = {};
+
+/* The hook's: bound by the host. */
+struct {
+	__uint(type, BPF_MAP_TYPE_PROG_ARRAY);
+	__uint(max_entries, TG_ACTION_ELEMENTS);
+	__type(key, __u32);
+	__type(value, __u32);
+} tg_actions SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct tg_action_counts);
+} tg_action_counts SEC(".maps");
+
+/* Shared through the host. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, TG_POLICIES);
+	__type(key, __u32);
+	__type(value, struct tg_policy_state);
+} tg_policies SEC(".maps");
+
+static __always_inline struct tg_action_counts *tg_counts(void)
+{
+	__u32 zero = 0;
+
+	return bpf_map_lookup_elem(&tg_action_counts, &zero);
+}
+
+#define tg_count(member_, ...)                             \
+	do {                                               \
+		struct tg_action_counts *__c = tg_counts(); \
+		if (__c)                                   \
+			__c->member_ __VA_ARGS__ += 1;     \
+	} while (0)
+
+/* What the program that entered the chain built; NULL: it is not ours, which cannot be. Two hits of one CPU never have
+ * the same context: both live. */
+static __always_inline struct tg_hook_scratch *tg_chain_scratch(void *ctx)
+{
+	struct tg_hook_scratch *scratch;
+
+	for (__u32 i = 0; i < TG_SCRATCH_COUNT; i++) {
+		__u32 key = i;
+
+		scratch = bpf_map_lookup_elem(&tg_hook_scratch, &key);
+		if (scratch && scratch->owner == (__u64)ctx)
+			return scratch;
+	}
+	return 0;
+}
+
+/* What a slot's load gave: a number, or the address of an object. */
+static __always_inline __u64 tg_action_raw(const struct tg_hook_scratch *hit, __u32 slot)
+{
+	return slot < TG_HOOK_SLOTS ? hit->chain.raw[slot] : 0;
+}
+
+/* The slot's value as the record has it; NULL: it has none. At most TG_VALUE_BYTES follow. */
+static __always_inline struct tg_hook_arg *tg_action_arg(struct tg_hook_scratch *hit, __u32 slot)
+{
+	__u64 at;
+
+	if (slot >= TG_HOOK_SLOTS)
+		return 0;
+	at = hit->chain.args_at[slot];
+	tg_opaque(at);
+	if (at < sizeof(struct tg_hook_record) || at > TG_REPORT_MAX - sizeof(struct tg_hook_arg) - TG_VALUE_BYTES)
+		return 0;
+	return (void *)hit + at;
+}
+
+/* The hooked function, system call or operation answers `value` instead of doing its work. */
+static __always_inline void tg_action_verdict(struct tg_hook_scratch *hit, __s64 value)
+{
+	hit->chain.has_verdict = 1;
+	hit->chain.verdict = value;
+}
+
+/* May it change what the process does? Else it is counted as what would have been done. */
+static __always_inline bool tg_may_enforce(void)
+{
+	struct tg_policy_state *policy;
+	__u32 key = tg_step.policy, tgid = bpf_get_current_pid_tgid() >> 32;
+
+	policy = bpf_map_lookup_elem(&tg_policies, &key);
+	if (!policy || policy->mode != TG_MODE_ENFORCE) {
+		tg_count(monitored, [tg_step.code]);
+		return false;
+	}
+	if (!(policy->flags & TG_POLICY_UNGUARDED) && (tgid == 1 || tgid == policy->daemon)) {
+		tg_count(spared);
+		return false;
+	}
+	return true;
+}
+
+static __always_inline int tg_chain_end(void *ctx, struct tg_hook_scratch *hit)
+{
+	__s64 value = hit->chain.verdict;
+	__u64 frame = (__u64)ctx;
+	bool has = hit->chain.has_verdict;
+
+	hit->record.action = hit->chain.action;
+	tg_report_send(hit, hit->chain.post);
+	tg_scratch_release(hit);
+	if (has && (tg_step.deliver == TG_DELIVER_TRAMPOLINE || tg_step.deliver == TG_DELIVER_KPROBE)) {
+		if (tg_step.deliver == TG_DELIVER_KPROBE)
+			frame = PT_REGS_SP((struct pt_regs *)ctx);
+		if (!tg_verdict_put(frame, value))
+			tg_count(failed, [TG_ACTION_OVERRIDE]);
+	}
+	if (tg_step.after)
+		bpf_tail_call(ctx, &tg_actions, TG_ACTION_AFTER);
+	if (tg_step.deliver == TG_DELIVER_VALUE && has) {
+		/* The verifier wants to know it. */
+		if (value < -4095 || value > 0)
+			value = -EPERM;
+		return value;
+	}
+	return 0;
+}
+
+#define TG_ACTION(function_)                                                                               \
+	SEC("tg_action")                                                                                   \
+	int tg_##function_(void *ctx)                                                                      \
+	{                                                                                                  \
+		struct tg_hook_scratch *hit = tg_chain_scratch(ctx);                                       \
+		long result = 0;                                                                           \
+                                                                                                           \
+		if (!hit)                                                                                  \
+			return 0;                                                                          \
+		if (!(tg_step.flags & TG_STEP_ENFORCES) || tg_may_enforce()) {                             \
+			result = function_(ctx, hit);                                                      \
+			if (result)                                                                        \
+				tg_count(failed, [tg_step.code]);                                          \
+			else                                                                               \
+				tg_count(done, [tg_step.code]);                                            \
+		}                                                                                          \
+		/* What monitor mode left out is reported as if it had been done. */                       \
+		if (!result)                                                                               \
+			hit->chain.action = tg_step.code;                                                  \
+		if (tg_step.next && result != TG_ACTION_STOP)                                              \
+			bpf_tail_call(ctx, &tg_actions, tg_step.next);                                     \
+		return tg_chain_end(ctx, hit);                                                             \
+	}                                                                                                  \
+	char tg_license[] SEC("license") = "GPL";
+
+#endif
