@@ -219,13 +219,18 @@ def policies() -> list:
     return out + [bytes([3, 5 * i % 32]) + text.encode() for i, text in enumerate(values)]
 
 
+def urls() -> list:
+    return [b"http://u:p%40@a.test:81/b/c;d?q\n../x?y#z", b"https://[2001:db8::1]:8443/\n//x/../y",
+            b"http://192.0.2.1\n192.0.2.0/24, .a.test", b"http://a?b\nhttp://u@[::1]:8"]
+
+
 def main() -> int:
     if len(sys.argv) != 2:
         print(__doc__, file=sys.stderr)
         return 2
     seeds = {"process_decode": process_decode(), "recording": recordings(), "config": config(), "filter": filters(),
              "field_filter": field_filters(), "json": json(), "elf": elf(),
-             "hook_args": hook_args(), "policy": policies()}
+             "hook_args": hook_args(), "policy": policies(), "url": urls()}
     for name, inputs in seeds.items():
         folder = Path(sys.argv[1]) / name
         folder.mkdir(parents=True, exist_ok=True)
