@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "core/daemon/policy_host.h"
 
-#include <malloc.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -12,6 +11,7 @@
 #include "core/policy/hook_setup.h"
 #include "core/policy/parse.h"
 #include "core/util/log.h"
+#include "core/util/resident.h"
 #include "core/util/strings.h"
 #include "core/util/time.h"
 
@@ -191,7 +191,7 @@ void PolicyHost::release_unused() {
   const std::unique_lock lock(facts_mutex_, std::try_to_lock);
   if (!lock.owns_lock() || facts_ == nullptr || boot_now_ns() - facts_used_ns_ < kKeepNs) return;
   facts_.reset();
-  malloc_trim(0);
+  release_resident();
 }
 
 Result<policy::CompiledPolicy> PolicyHost::compile(const policy::Policy& policy) {

@@ -11,6 +11,7 @@
 #include "core/daemon/policy_host.h"
 #include "core/daemon/state.h"
 #include "core/util/log.h"
+#include "core/util/resident.h"
 
 namespace tetragon::daemon {
 namespace {
@@ -74,6 +75,7 @@ class ExportWatch {
 }  // namespace
 
 Result<void> run(State& state) {
+  release_resident();
   int64_t next_status = boot_now_ns() + kStatusQuiet * kNsPerSec;
   uint64_t losses = 0;
   ExportWatch export_watch;
