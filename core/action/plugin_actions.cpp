@@ -19,19 +19,22 @@ std::vector<Action> plugin_actions(plugin_host::PluginHost& host) {
   std::vector<Action> actions;
   for (const plugin_host::ActionEntry& entry : host.actions()) {
     if (entry.type->where != TETRAGON_ACTION_USER) continue;
-    const std::string name(entry.type->name.data, entry.type->name.size);
-    if (std::any_of(actions.begin(), actions.end(), [&](const Action& other) { return other.name == name; })) {
-      log::warn("action not used, another plugin has it", {{"action", name}, {"plugin", host.find(entry.plugin)->id}});
-      continue;
+    for (const std::string& name : plugin_host::action_names(*entry.type)) {
+      if (std::any_of(actions.begin(), actions.end(), [&](const Action& other) { return other.name == name; })) {
+        log::warn("action not used, another plugin has it",
+                  {{"action", name}, {"plugin", host.find(entry.plugin)->id}});
+        continue;
+      }
+      actions.push_back({name, [&host, name, plugin = entry.plugin](const Call& call) {
+                           tetragon_action_call request{};
+                           request.struct_size = sizeof(request);
+                           request.process = call.process;
+                           request.policy = str(call.policy);
+                           request.argument = str(call.argument);
+                           request.action = str(name);
+                           return host.execute(plugin, request);
+                         }});
     }
-    actions.push_back({name, [&host, plugin = entry.plugin](const Call& call) {
-                         tetragon_action_call request{};
-                         request.struct_size = sizeof(request);
-                         request.process = call.process;
-                         request.policy = str(call.policy);
-                         request.argument = str(call.argument);
-                         return host.execute(plugin, request);
-                       }});
   }
   return actions;
 }
