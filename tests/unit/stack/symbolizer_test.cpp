@@ -42,8 +42,8 @@ struct ManualClock : Clock {
 
 Options patient() {
   Options options;
-  options.worker.max_wait = 20s;
-  options.worker.max_waiting = 60s;
+  options.worker.max_wait = options.kernel_worker.max_wait = 20s;
+  options.worker.max_waiting = options.kernel_worker.max_waiting = 60s;
   return options;
 }
 
