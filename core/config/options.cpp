@@ -6,7 +6,6 @@
 namespace tetragon::config {
 namespace {
 
-constexpr std::string_view no_stacks = "stack traces come with a later version";
 constexpr std::string_view parents_known = "every process knows its parent here, without a map of its own";
 constexpr std::string_view calls_fixed = "the kernel keeps up to 2048 open calls per hook, user space 8192 in all";
 constexpr std::string_view no_metrics = "the metrics endpoint comes with a later version";
@@ -353,9 +352,7 @@ constexpr auto table = std::to_array<Option>({
      .type = Type::boolean,
      .group = Group::policy,
      .default_value = "false",
-     .help = "fill the addresses of stack traces",
-     .status = Status::not_yet,
-     .reason = no_stacks},
+     .help = "fill the addresses of stack traces"},
     {.name = "parents-map-enabled",
      .type = Type::boolean,
      .group = Group::policy,

@@ -36,7 +36,7 @@ TEST_CASE("help lists every visible option, missing features apart with their re
   CHECK(contains(help, "  -d, --debug "));
   CHECK(contains(help, "(default localhost:54321)"));
   CHECK(help.find("--metrics-server") > help.find("Known, but refused"));
-  CHECK(contains(help, "stack traces come with a later version:"));
+  CHECK(contains(help, "the metrics endpoint comes with a later version:"));
 }
 
 TEST_CASE("docs are YAML with one entry per visible option") {

@@ -30,14 +30,14 @@ struct Values {
   }
 };
 
-std::string body_json(const HookInfo& info, const Record& record, const char* message) {
+std::string body_json(const HookInfo& info, const Record& record, const char* message, const Stacks& stacks = {}) {
   HookTable table;
   REQUIRE(table.define(info).ok());
   const Hook* hook = table.find(info.id);
   REQUIRE(hook != nullptr);
   std::string wire = "before";
   PolicyName policy;
-  if (!append_body(*hook, record, kContext, wire, policy)) {
+  if (!append_body(*hook, record, kContext, wire, policy, stacks)) {
     CHECK(wire == "before");
     return "refused";
   }
@@ -55,6 +55,27 @@ TEST_CASE("process_kprobe") {
         R"({"function_name":"__x64_sys_write","args":[{"string_arg":"hello"},{"int_arg":5,"label":"number"}],)"
         R"("return":{"int_arg":-2},"action":"KPROBE_ACTION_POST","policy_name":"files","message":"a message",)"
         R"("tags":["tag.one","tag.two"],"data":[{"size_arg":"77","label":"inode"}]})");
+}
+
+TEST_CASE("process_kprobe: stack traces") {
+  const Values values;
+  const std::vector<stack::Frame> kernel = {{.address = 16, .offset = 8, .symbol = "fd_install", .module = {}},
+                                            {.address = 17, .offset = 0, .symbol = {}, .module = {}}};
+  const std::vector<stack::Frame> user = {{.address = 0x7f00, .offset = 0x1e0f0, .symbol = "read", .module = "/libc"},
+                                          {.address = 33, .offset = 34, .symbol = {}, .module = "/caf\xe9"}};
+  std::string with = body_json(kprobe_info(), values.record, "tetragon.ProcessKprobe", {kernel, user, true});
+  CHECK(with.find(R"("action":"KPROBE_ACTION_POST","kernel_stack_trace":[{"address":"16","offset":"8",)"
+                  R"("symbol":"fd_install"},{"address":"17"}],"policy_name":"files")") != std::string::npos);
+  CHECK(with.find(R"("tags":["tag.one","tag.two"],"user_stack_trace":[{"address":"32512","offset":"123120",)"
+                  R"("symbol":"read","module":"/libc"},{"address":"33","offset":"34","module":"/caf)") !=
+        std::string::npos);
+  with = body_json(kprobe_info(), values.record, "tetragon.ProcessKprobe", {kernel, user, false});
+  CHECK(with.find("address") == std::string::npos);
+  CHECK(with.find(R"("kernel_stack_trace":[{"offset":"8","symbol":"fd_install"},{}])") != std::string::npos);
+  // The other messages have no place for them.
+  with = body_json(other_info(event::Type::process_tracepoint), values.record, "tetragon.ProcessTracepoint",
+                   {kernel, user, true});
+  CHECK(with.find("stack") == std::string::npos);
 }
 
 TEST_CASE("process_tracepoint has no labels, no data and no return value") {

@@ -222,19 +222,60 @@ TEST_CASE("what does not agree with the table is counted and not sent") {
   HookRecord phase = full(9);
   HookRecord twice(7);
   twice.number(0, 1).number(0, 2);
-  HookRecord slot(7);
-  slot.number(TG_HOOK_SLOTS, 1);
   HookRecord cut = full();
   std::vector<uint64_t> words = cut.words();
   words.resize(words.size() - 2);
   reinterpret_cast<tg_record*>(words.data())->size = static_cast<uint32_t>(words.size() * 8);
-  for (const HookRecord& one : {unknown, instance, phase, twice, slot}) f.feed(one);
+  for (const HookRecord& one : {unknown, instance, phase, twice}) f.feed(one);
   f.feed(words);
   CHECK(f.take().empty());
   const auto stats = f.pipeline.hook_stats();
   CHECK(stats.unknown == 1);
   CHECK(stats.undecodable == 3);
-  CHECK(f.pipeline.accounting().undecodable == 6);
+  CHECK(f.pipeline.accounting().undecodable == 5);
+}
+
+TEST_CASE("slots that are not known here are skipped") {
+  Fixture f;
+  REQUIRE(f.pipeline.define_hook(kprobe_info()).ok());
+  f.exec();
+  f.take();
+  f.feed(full().number(TG_HOOK_SLOTS, 1).number(255, 2).number(TG_SLOT_KERNEL_STACK - 1, 3));
+  const auto lines = f.take();
+  REQUIRE(lines.size() == 1);
+  CHECK(has(lines[0], R"("args":[{"string_arg":"hello"},{"int_arg":5,"label":"number"}])"));
+  CHECK(f.pipeline.accounting().undecodable == 0);
+}
+
+TEST_CASE("stack traces: without names their depth is right, and addresses come when they are wanted") {
+  for (const bool addresses : {false, true}) {
+    Fixture f;
+    f.pipeline.set_stacks(nullptr, addresses);
+    REQUIRE(f.pipeline.define_hook(kprobe_info()).ok());
+    f.exec();
+    f.take();
+    const uint64_t kernel[] = {0xffffffff81000010, 0xffffffff81000020, 0};
+    const uint64_t user[] = {0x401000};
+    const auto bytes = [](const auto& words) {
+      return std::string_view(reinterpret_cast<const char*>(words), sizeof(words));
+    };
+    HookRecord entry = full(TG_PHASE_ENTER, 99);
+    entry.value(TG_SLOT_KERNEL_STACK, bytes(kernel)).value(TG_SLOT_USER_STACK, bytes(user));
+    f.feed(entry);
+    f.feed(full(TG_PHASE_ENTER, 100).value(TG_SLOT_USER_STACK, bytes(user)));
+    f.feed(HookRecord(7, TG_PHASE_RETURN, 99).number(TG_HOOK_RETURN_SLOT, 0));
+    // The return's own stack takes the place of the entry's.
+    f.feed(HookRecord(7, TG_PHASE_RETURN, 100).number(TG_HOOK_RETURN_SLOT, 0).value(TG_SLOT_USER_STACK, bytes(kernel)));
+    const auto lines = f.take();
+    REQUIRE(lines.size() == 2);
+    CHECK(has(lines[0], addresses ? R"("kernel_stack_trace":[{"address":"18446744071578845200"},)"
+                                    R"({"address":"18446744071578845216"}],"policy_name":"files")"
+                                  : R"("kernel_stack_trace":[{},{}],"policy_name":"files")"));
+    CHECK(has(lines[0], addresses ? R"("user_stack_trace":[{"address":"4198400"}])" : R"("user_stack_trace":[{}])"));
+    CHECK(lines[1].find("kernel_stack_trace") == std::string::npos);
+    CHECK(has(lines[1], addresses ? R"("user_stack_trace":[{"address":"18446744071578845200"},)"
+                                  : R"("user_stack_trace":[{},{}])"));
+  }
 }
 
 TEST_CASE("a definition outlives its hook until the ring was looked at") {
