@@ -289,6 +289,30 @@ std::vector<EarlierRun> find_runs(const std::string& root) {
   return runs;
 }
 
+Result<void> change_shared_array(const std::string& run, std::string_view map,
+                                 const std::function<void(std::span<std::byte>)>& change) {
+  const std::string path = run + "/" + std::string(kMapPrefix) + file_name(map);
+  const UniqueFd fd(bpf_obj_get(path.c_str()));
+  if (!fd) {
+    if (errno == ENOENT) return {};
+    return errno_error("open " + path, errno);
+  }
+  bpf_map_info info{};
+  std::uint32_t size = sizeof(info);
+  if (bpf_obj_get_info_by_fd(fd.get(), &info, &size) != 0) return errno_error("ask what " + path + " is", errno);
+  if (info.type != BPF_MAP_TYPE_ARRAY) return Error(Code::invalid, path + " is no array");
+  std::vector<std::byte> value(info.value_size);
+  for (std::uint32_t key = 0; key < info.max_entries; ++key) {
+    if (bpf_map_lookup_elem(fd.get(), &key, value.data()) != 0) return errno_error("read " + path, errno);
+    const std::vector<std::byte> before = value;
+    change(value);
+    if (value != before && bpf_map_update_elem(fd.get(), &key, value.data(), BPF_EXIST) != 0) {
+      return errno_error("change " + path, errno);
+    }
+  }
+  return {};
+}
+
 Result<void> remove_run(const std::string& root, const std::string& name) {
   const auto lock = lock_root(root);
   TETRAGON_TRY(lock);

@@ -14,9 +14,11 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <set>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -99,6 +101,10 @@ struct EarlierRun {
 
 // In the order of their names; a root that does not exist has none.
 std::vector<EarlierRun> find_runs(const std::string& root);
+// Changes every element of an array that a run of nobody shares among its objects. A run without this map is left
+// alone.
+Result<void> change_shared_array(const std::string& run, std::string_view map,
+                                 const std::function<void(std::span<std::byte>)>& change);
 // Detaches. state: a daemon holds it. The root goes with its last run.
 Result<void> remove_run(const std::string& root, const std::string& name);
 

@@ -1,9 +1,32 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <unistd.h>
+
+#include <cstring>
+
+#include "bpf/shared/action.h"
 #include "core/bpf_runtime/pin.h"
 #include "core/daemon/state.h"
 #include "core/util/log.h"
 
 namespace tetragon::daemon {
+namespace {
+
+constexpr uint32_t kNobody = UINT32_MAX;  // not 0, which stands in elements of no policy
+
+}  // namespace
+
+void spare_process(const std::string& run, uint32_t pid) {
+  const auto done =
+      bpf_runtime::change_shared_array(run, bpf_runtime::kPoliciesMap, [pid](std::span<std::byte> element) {
+        tg_policy_state policy{};
+        if (element.size() != sizeof(policy)) return;  // of another version
+        std::memcpy(&policy, element.data(), sizeof(policy));
+        if (policy.daemon != 0) policy.daemon = pid == 0 ? kNobody : pid;
+        std::memcpy(element.data(), &policy, sizeof(policy));
+      });
+  if (!done.ok())
+    log::warn("an earlier run may hit this daemon by its policies", {{"run", run}, {"error", done.error()}});
+}
 
 // Before the first program is loaded. What earlier runs left stays attached until this one has taken over (hand_over).
 Result<void> open_pins(State& state) {
@@ -17,6 +40,7 @@ Result<void> open_pins(State& state) {
   state.pin_root = *bpffs + "/" + state.conf().get_string("bpf-dir");
   for (const bpf_runtime::EarlierRun& run : bpf_runtime::find_runs(state.pin_root)) {
     if (run.lives) continue;
+    spare_process(state.pin_root + "/" + run.name, static_cast<uint32_t>(::getpid()));
     log::info("sensors of an earlier run stay attached until this one has taken over",
               {{"run", state.pin_root + "/" + run.name}, {"links", uint64_t{run.links}}});
   }
