@@ -102,6 +102,8 @@ struct tg_action_step {
 	__u32 hook;		/* tg_hook_config.id */
 	__u64 rate_interval_ns; /* 0: no limit */
 	struct tg_register_set sets[TG_REGISTER_SETS];
+	__u32 serial; /* of the policy: another one each time that one is loaded */
+	__u32 reserved;
 };
 
 /* ---- what a chain works on, in the hook's scratch ------------------------------------------------------------------ */

@@ -294,6 +294,8 @@ enum {
 	TG_HOOK_STRNCASESTR = 32,    /* bpf_strncasestr */
 	TG_HOOK_ACTIONS = 64,	     /* a selector has actions that run in the kernel: tg_actions is there */
 	TG_HOOK_RETURN_ACTIONS = 128, /* likewise tg_return_actions */
+	TG_HOOK_FOLLOWED_FDS = 256,   /* the policy has FollowFD or CopyFD, the hook a descriptor: tg_followed_fds is there */
+	TG_HOOK_TRACKED_SOCKS = 512,  /* the policy has TrackSock, the hook a socket: tg_tracked_socks is there */
 };
 
 #define TG_SYSCALLS32 512 /* tg_syscalls: elements from here on are of the 32-bit ABI */
@@ -304,7 +306,7 @@ struct tg_hook_config {
 	__u32 selector_count; /* 0: everything matches */
 	__u32 slot_count;
 	__u32 host_user_ns; /* inode numbers of pid 1's namespaces, for "namespaced" tests */
-	__u32 syscall_set;  /* not used: tg_syscalls */
+	__u32 policy;	    /* serial of the policy, see tg_action_step.serial */
 	struct tg_slot_config slots[TG_HOOK_SLOTS];
 	struct tg_selector selectors[TG_HOOK_SELECTORS];
 	struct tg_cel_step cel[TG_HOOK_CEL]; /* expressions one behind the other; tg_filter.set: 1-based first step */

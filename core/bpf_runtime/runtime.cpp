@@ -142,7 +142,7 @@ Result<std::unique_ptr<Object>> Runtime::open(std::string_view name, Bytes elf) 
 Result<void> Runtime::bind_shared_maps(Object& object) {
   for (auto& shared : shared_) {
     bpf_map* map = bpf_object__find_map_by_name(object.object_, std::string(shared.name).c_str());
-    if (map == nullptr) {
+    if (map == nullptr || !bpf_map__autocreate(map)) {
       continue;
     }
     if (!shared.fd) {
@@ -173,7 +173,7 @@ Result<void> Runtime::bind_shared_maps(Object& object) {
 Result<void> Runtime::keep_shared_maps(Object& object) {
   for (auto& shared : shared_) {
     const bpf_map* map = bpf_object__find_map_by_name(object.object_, std::string(shared.name).c_str());
-    if (map == nullptr || shared.fd) {
+    if (map == nullptr || shared.fd || !bpf_map__autocreate(map)) {
       continue;
     }
     // A descriptor of our own: the map outlives the object that happened to be first.

@@ -61,13 +61,17 @@ inline constexpr std::string_view kScratchMap = "tg_hook_scratch";
 // Modes of policies, answers of actions (bpf/shared/action.h).
 inline constexpr std::string_view kPoliciesMap = "tg_policies";
 inline constexpr std::string_view kVerdictsMap = "tg_verdicts";
+// What actions leave for other hooks (bpf/shared/follow.h).
+inline constexpr std::string_view kFollowedMap = "tg_followed_fds";
+inline constexpr std::string_view kTrackedMap = "tg_tracked_socks";
 // Hooks of system calls behind one program (plugins/hooks/kprobe/dispatch.h).
 inline constexpr std::string_view kSyscallMaps[] = {"tg_sys_enters", "tg_sys_exits", "tg_sys_enter_do",
                                                     "tg_sys_exit_do"};
 inline constexpr std::array kSharedMaps = {kRingMap,        kCpuMap,         kProcessMap,      kGroupStateMap,
                                            kGroupPathMap,   kGroupPrefixMap, kGroupPostfixMap, kGroupPidMap,
                                            kScratchMap,     kSyscallMaps[0], kSyscallMaps[1],  kSyscallMaps[2],
-                                           kSyscallMaps[3], kPoliciesMap,    kVerdictsMap};
+                                           kSyscallMaps[3], kPoliciesMap,    kVerdictsMap,    kFollowedMap,
+                                           kTrackedMap};
 constexpr bool is_shared_map(std::string_view name) {
   for (const std::string_view shared : kSharedMaps) {
     if (name == shared) {

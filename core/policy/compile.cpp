@@ -2,6 +2,7 @@
 #include "core/policy/compile.h"
 
 #include <algorithm>
+#include <initializer_list>
 
 #include "core/policy/compile_hook.h"
 #include "core/util/strings.h"
@@ -41,6 +42,31 @@ void check_policy(CompileState& state) {
   if (!policy.enforcers.empty()) {
     state.error(policy.enforcers.front().place, "spec.enforcers",
                 "enforcers need a plugin that is not installed (package tetragon-hook-killer)");
+  }
+}
+
+// What actions of one hook leave for the others of the policy: those that can meet it look for it.
+void connect_hooks(CompiledPolicy& policy) {
+  const auto has_action = [&](std::initializer_list<uint8_t> codes) {
+    return std::any_of(policy.hooks.begin(), policy.hooks.end(), [&](const CompiledHook& hook) {
+      return std::any_of(hook.actions.begin(), hook.actions.end(), [&](const CompiledAction& action) {
+        return std::find(codes.begin(), codes.end(), action.step.code) != codes.end();
+      });
+    });
+  };
+  const auto mark = [&](uint32_t flag, uint32_t slots, std::initializer_list<tg_type> types) {
+    for (CompiledHook& hook : policy.hooks) {
+      for (uint32_t slot = 0; slot < slots; ++slot) {
+        if (std::find(types.begin(), types.end(), hook.config.slots[slot].type) != types.end()) {
+          hook.config.flags |= flag;
+        }
+      }
+    }
+  };
+  if (has_action({TG_ACTION_FOLLOWFD, TG_ACTION_COPYFD})) mark(TG_HOOK_FOLLOWED_FDS, TG_HOOK_SLOTS, {TG_TYPE_FD});
+  // Whose hit it is must be known when the function is entered.
+  if (has_action({TG_ACTION_TRACKSOCK})) {
+    mark(TG_HOOK_TRACKED_SOCKS, TG_HOOK_ARGS, {TG_TYPE_SOCK, TG_TYPE_SOCKET, TG_TYPE_SKB});
   }
 }
 
@@ -95,6 +121,7 @@ Compiled compile(const Policy& policy, Environment& environment) {
     }
     out.policy.hooks.push_back(std::move(compiled));
   }
+  connect_hooks(out.policy);
   if (!out.ok()) {
     if (environment.groups != nullptr) {
       for (const uint32_t group : out.policy.groups) {

@@ -136,6 +136,8 @@ Result<void> configure_object(Object& object, const CompiledHook& hook) {
   TETRAGON_TRY(leave_out_unless(TG_HOOK_ACTIONS, "tg_actions"));
   TETRAGON_TRY(leave_out_unless(TG_HOOK_RETURN_ACTIONS, "tg_return_actions"));
   TETRAGON_TRY(leave_out_unless(TG_HOOK_ACTIONS | TG_HOOK_RETURN_ACTIONS, "tg_action_counts"));
+  TETRAGON_TRY(leave_out_unless(TG_HOOK_FOLLOWED_FDS, "tg_followed_fds"));
+  TETRAGON_TRY(leave_out_unless(TG_HOOK_TRACKED_SOCKS, "tg_tracked_socks"));
   return {};
 }
 

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <string>
 
+#include "bpf/shared/follow.h"
 #include "core/policy/compile_hook.h"
 #include "core/util/strings.h"
 
@@ -117,7 +118,11 @@ void HookCompiler::lower_action(const Action& action, size_t selector, bool at_r
   step.index_slot = *action.arg_index < args_.size() && args_[*action.arg_index].slot >= 0
                         ? static_cast<uint8_t>(args_[*action.arg_index].slot)
                         : static_cast<uint8_t>(TG_NO_SLOT);
-  step.options = (*action.kernel_stack_trace ? TG_POST_KERNEL_STACK : 0) |
+  step.options = (name == "FollowFD" && step.name_slot < TG_HOOK_SLOTS &&
+                          compiled_.config.slots[step.name_slot].type == TG_TYPE_PATH
+                      ? TG_FOLLOW_PATH
+                      : 0) |
+                 (*action.kernel_stack_trace ? TG_POST_KERNEL_STACK : 0) |
                  (*action.user_stack_trace ? TG_POST_USER_STACK : 0) | (*action.ima_hash ? TG_POST_IMA_HASH : 0);
   if (!action.rate_limit->empty()) {
     if (const auto seconds = parse_rate_limit(*action.rate_limit); seconds.ok()) {

@@ -152,12 +152,15 @@ Result<void> Manager::load(Loaded& entry) {
     entry.compiled.hooks.push_back(std::move(loader));
   }
   TETRAGON_TRY(number(entry));
+  const uint32_t serial = next_serial_++;
   for (CompiledHook& hook : entry.compiled.hooks) {
     hook.config.id = next_hook_++;
     hook.info.id = hook.config.id;
+    hook.config.policy = serial;
     for (CompiledAction& action : hook.actions) {
       action.step.hook = hook.config.id;
       action.step.policy = entry.number.value_or(0);
+      action.step.serial = serial;
     }
     // Before the first record of it can come.
     if (hook.section != "loader") TETRAGON_TRY(host_.define_hook(hook.info));

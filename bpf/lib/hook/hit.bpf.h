@@ -14,6 +14,7 @@
 #define TG_NOTE_FAILED (1UL << 16) /* the load failed */
 /* Once. */
 #define TG_NOTE_SOUGHT (1UL << 24) /* the process was looked up */
+#define TG_NOTE_OWNED  (1UL << 25) /* it is the owner of a tracked socket, not the one that runs */
 
 struct tg_hit {
 	struct tg_hook_scratch *scratch; /* NULL: not claimed yet */

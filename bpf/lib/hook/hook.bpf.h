@@ -82,7 +82,7 @@ static __always_inline void tg_call_slots(void *ctx, struct tg_hit *hit, struct 
 		if (config->load.from == TG_FROM_NONE)
 			continue;
 		at_return = config->flags & TG_SLOT_AT_RETURN;
-		if (!at_return && config->type != TG_TYPE_STRING)
+		if (!at_return && config->type != TG_TYPE_STRING && !(tg_hook.flags & TG_HOOK_RETURN_ACTIONS))
 			continue;
 		tg_hit_load(ctx, hit, i, kind);
 		if (tg_hit_failed(hit, i))
@@ -200,6 +200,8 @@ static __always_inline int tg_hook_enter(void *ctx, const enum tg_context kind)
 	if (!tg_hook_instance(ctx, &hit, kind))
 		return 0;
 	tg_hit_begin(&hit);
+	if (tg_hook.flags & TG_HOOK_TRACKED_SOCKS)
+		tg_hit_find_owner(ctx, &hit, kind);
 	verdict = tg_select(ctx, &hit, &which, kind);
 	if (verdict != TG_VERDICT_NO)
 		tg_hook_matched(ctx, &hit, which, verdict == TG_VERDICT_REPORT, kind);

@@ -5,10 +5,12 @@
 /*
  * What a selector asks of the process. Membership of binaries and pids was decided at exec and fork and is one bit
  * here; namespaces and capabilities are those of the task at this moment. A process that the map does not know is a
- * member of nothing and has changed nothing.
+ * member of nothing and has changed nothing. Of the owner of a tracked socket, which need not be the one that runs, there
+ * is only what the map has: as it was at exec or fork.
  */
 
 #include "lib/hook/numbers.bpf.h"
+#include "lib/hook/owner.bpf.h"
 #include "lib/task.bpf.h"
 
 #define TG_INLINE_VALUES 4
@@ -53,12 +55,26 @@ static __always_inline __u32 tg_namespace_pid(void)
 	return view.pid;
 }
 
-static __always_inline bool tg_pids_match(struct tg_hit *hit, const volatile struct tg_pid_match *pids)
+static __always_inline __u32 tg_hit_pid(void *ctx, struct tg_hit *hit, bool in_namespace, const enum tg_context kind)
+{
+	struct tg_sock_owner *owner;
+
+	if (tg_hit_owned(hit)) {
+		owner = tg_hit_sock_owner(ctx, hit, kind);
+		if (!owner)
+			return 0;
+		return in_namespace ? owner->ns_pid : owner->process.pid;
+	}
+	return in_namespace ? tg_namespace_pid() : tg_tgid();
+}
+
+static __always_inline bool tg_pids_match(void *ctx, struct tg_hit *hit, const volatile struct tg_pid_match *pids,
+					  const enum tg_context kind)
 {
 	bool found;
 
 	found = tg_one_of(pids->values, pids->value_count, pids->set,
-			  pids->flags & TG_PID_NAMESPACE ? tg_namespace_pid() : tg_tgid());
+			  tg_hit_pid(ctx, hit, pids->flags & TG_PID_NAMESPACE, kind));
 	if (!found && pids->flags & TG_PID_FOLLOW) {
 		struct tg_process *process = tg_hit_process(hit);
 
@@ -163,7 +179,18 @@ static __noinline __u32 tg_live_namespace(__u32 which)
 	}
 }
 
-static __always_inline bool tg_namespaces_match(const volatile struct tg_selector *selector)
+/* `which` is known to the verifier. */
+static __always_inline __u32 tg_hit_namespace(struct tg_hit *hit, __u32 which)
+{
+	struct tg_process *process;
+
+	if (!tg_hit_owned(hit))
+		return tg_live_namespace(which);
+	process = tg_hit_process(hit);
+	return process && which < TG_NS_COUNT ? process->namespaces[which] : 0;
+}
+
+static __always_inline bool tg_namespaces_match(struct tg_hit *hit, const volatile struct tg_selector *selector)
 {
 	__u32 count = selector->namespace_count;
 
@@ -173,8 +200,8 @@ static __always_inline bool tg_namespaces_match(const volatile struct tg_selecto
 
 		tg_opaque(i);
 		match = &selector->namespaces[i];
-		if (!tg_result(match->op,
-			       tg_one_of(match->values, match->value_count, match->set, tg_live_namespace(match->ns))))
+		if (!tg_result(match->op, tg_one_of(match->values, match->value_count, match->set,
+						    tg_hit_namespace(hit, match->ns))))
 			return false;
 	}
 	return true;
@@ -184,7 +211,7 @@ static __always_inline bool tg_namespaces_changed(struct tg_hit *hit, __u32 mask
 {
 	struct tg_process *process = tg_hit_process(hit);
 
-	if (!process)
+	if (!process || tg_hit_owned(hit))
 		return false;
 	TG_ROLLED
 	for (__u32 i = 0; i < TG_NS_COUNT; i++) {
@@ -219,7 +246,22 @@ static __always_inline __u64 *tg_known_caps(struct tg_process *process, __u32 wh
 	}
 }
 
-static __always_inline bool tg_caps_match(const volatile struct tg_selector *selector)
+static __always_inline __u64 tg_hit_caps(struct tg_hit *hit, __u32 which)
+{
+	struct tg_process *process;
+
+	if (!tg_hit_owned(hit))
+		return tg_live_caps(which);
+	process = tg_hit_process(hit);
+	return process ? *tg_known_caps(process, which) : 0;
+}
+
+static __always_inline __u32 tg_hit_user_namespace(struct tg_hit *hit)
+{
+	return tg_hit_owned(hit) ? tg_hit_namespace(hit, TG_NS_USER) : tg_user_namespace(tg_task());
+}
+
+static __always_inline bool tg_caps_match(struct tg_hit *hit, const volatile struct tg_selector *selector)
 {
 	TG_ROLLED
 	for (__u32 i = 0; i < TG_CAPS_KINDS; i++) {
@@ -229,9 +271,9 @@ static __always_inline bool tg_caps_match(const volatile struct tg_selector *sel
 		match = &selector->caps[i];
 		if (!match->op)
 			continue;
-		if (match->namespaced && tg_user_namespace(tg_task()) == tg_hook.host_user_ns)
+		if (match->namespaced && tg_hit_user_namespace(hit) == tg_hook.host_user_ns)
 			return false;
-		if (!tg_result(match->op, tg_live_caps(i) & match->mask))
+		if (!tg_result(match->op, tg_hit_caps(hit, i) & match->mask))
 			return false;
 	}
 	return true;
@@ -242,7 +284,7 @@ static __always_inline bool tg_caps_changed(struct tg_hit *hit, const volatile s
 	struct tg_process *process = tg_hit_process(hit);
 	__u32 which = selector->cap_changes_kind;
 
-	if (!process)
+	if (!process || tg_hit_owned(hit))
 		return false;
 	return (*tg_known_caps(process, which) ^ tg_live_caps(which)) & selector->cap_changes;
 }
@@ -255,7 +297,7 @@ static __always_inline void tg_changes_seen(struct tg_hit *hit, const volatile s
 	if (!selector->ns_changes_op && !selector->cap_changes_op)
 		return;
 	process = tg_hit_process(hit);
-	if (!process)
+	if (!process || tg_hit_owned(hit))
 		return;
 	if (selector->ns_changes_op) {
 		TG_ROLLED

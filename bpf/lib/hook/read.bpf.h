@@ -4,6 +4,7 @@
 
 /* From the value of a slot to what is reported of it. One place knows which reader serves a type. */
 
+#include "lib/hook/follow.bpf.h"
 #include "lib/hook/load.bpf.h"
 #include "lib/hook/read_bytes.bpf.h"
 #include "lib/hook/read_path.bpf.h"
@@ -187,6 +188,51 @@ static __noinline int tg_slot_fill_path_read(struct tg_hook_scratch *scratch, __
 	return tg_slot_fill_path(scratch, raw, slot, false);
 }
 
+/* Does the descriptor still have the file of which the name is known? None at all is as good: it is being made, or was
+ * just taken away. */
+static __always_inline bool tg_is_followed_file(__s32 fd, __u64 dentry, const bool typed)
+{
+	__u64 file = tg_file_of_fd(fd, typed), at = bpf_core_field_offset(struct file, f_path);
+
+	return !file || tg_word(typed, file + at + bpf_core_field_offset(struct path, dentry)) == dentry;
+}
+
+/* A descriptor's name as FollowFD found it, whatever has become of the file since. False: it is not followed. */
+static __noinline bool tg_slot_fill_followed(struct tg_hook_scratch *scratch, __u64 raw, __u32 slot)
+{
+	struct tg_followed_key key;
+	struct tg_followed *found;
+	struct tg_value *value;
+	struct tg_path_arg *arg;
+	__u64 size;
+	bool same;
+
+	if (slot >= TG_HOOK_SLOTS || !scratch)
+		return false;
+	tg_followed_key(&key, tg_hook.policy, raw);
+	found = bpf_map_lookup_elem(&tg_followed_fds, &key);
+	if (!found)
+		return false;
+	size = found->size;
+	tg_opaque(size);
+	if (!size || size > TG_FOLLOWED_PATH)
+		return false;
+	if (TG_HAS_RDONLY_CAST)
+		same = tg_is_followed_file(raw, found->dentry, true);
+	else
+		same = tg_is_followed_file(raw, found->dentry, false);
+	if (!same)
+		return false;
+	value = &scratch->values[slot];
+	arg = (void *)value->bytes;
+	arg->flags = found->flags;
+	arg->mode = found->mode;
+	arg->reserved = 0;
+	bpf_probe_read_kernel(arg + 1, size, found->path);
+	tg_value_done(value, sizeof(*arg) + size);
+	return true;
+}
+
 static __always_inline bool tg_has_path(__u8 type)
 {
 	switch (type) {
@@ -236,6 +282,9 @@ static __always_inline void tg_hit_fill(void *ctx, struct tg_hit *hit, __u32 slo
 		tg_value_fail(value, -EFAULT);
 	else if (!tg_has_path(tg_hook.slots[slot].type))
 		tg_slot_fill_other(ctx, hit, slot, kind);
+	else if (tg_hook.flags & TG_HOOK_FOLLOWED_FDS && tg_hook.slots[slot].type == TG_TYPE_FD &&
+		 tg_slot_fill_followed(hit->scratch, tg_apart(hit->raw[slot]), slot))
+		; /* done */
 	else if (TG_HAS_RDONLY_CAST)
 		tg_slot_fill_path_typed(hit->scratch, tg_apart(hit->raw[slot]), slot);
 	else

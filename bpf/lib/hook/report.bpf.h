@@ -135,6 +135,27 @@ static __always_inline bool tg_slot_reported(const volatile struct tg_slot_confi
 	return !at_return;
 }
 
+/* The record's process and thread, when they are not those that run. What returns says the same as its entry did: user
+ * space finds it by that. */
+static __always_inline void tg_report_owner(void *ctx, struct tg_hit *hit, struct tg_hook_record *record, __u32 phase,
+					    const enum tg_context kind)
+{
+	struct tg_sock_owner *owner;
+
+	if (phase == TG_PHASE_RETURN || phase == TG_PHASE_CANCEL) {
+		record->tid = hit->scratch->call.tid;
+		return;
+	}
+	if (tg_hit_owned(hit)) {
+		owner = tg_hit_sock_owner(ctx, hit, kind);
+		if (owner) {
+			record->process = owner->process;
+			record->tid = owner->tid;
+		}
+	}
+	hit->scratch->call.tid = record->tid;
+}
+
 /* Builds the record of the hit; the scratch is claimed. */
 static __always_inline void tg_report_build(void *ctx, struct tg_hit *hit, __u32 which, __u64 call, __u32 phase,
 					    __u32 again, const enum tg_context kind)
@@ -154,6 +175,8 @@ static __always_inline void tg_report_build(void *ctx, struct tg_hit *hit, __u32
 	if (process)
 		record->process = process->key;
 	record->tid = thread;
+	if (tg_hook.flags & TG_HOOK_TRACKED_SOCKS)
+		tg_report_owner(ctx, hit, record, phase, kind);
 	record->hook = tg_hook.id;
 	record->instance = hit->instance;
 	record->phase = phase;

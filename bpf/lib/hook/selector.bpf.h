@@ -32,7 +32,7 @@ static __always_inline bool tg_selector_matches(void *ctx, struct tg_hit *hit,
 {
 	__u32 count = selector->filter_count;
 
-	if (selector->pids.op && !tg_pids_match(hit, &selector->pids))
+	if (selector->pids.op && !tg_pids_match(ctx, hit, &selector->pids, kind))
 		return false;
 	if (count) {
 		TG_ROLLED
@@ -49,9 +49,9 @@ static __always_inline bool tg_selector_matches(void *ctx, struct tg_hit *hit,
 	}
 	if ((selector->binaries.op || selector->parent_binaries.op) && !tg_groups_match(hit, selector))
 		return false;
-	if (selector->namespace_count && !tg_namespaces_match(selector))
+	if (selector->namespace_count && !tg_namespaces_match(hit, selector))
 		return false;
-	if (!tg_caps_match(selector))
+	if (!tg_caps_match(hit, selector))
 		return false;
 	if (selector->ns_changes_op &&
 	    !tg_result(selector->ns_changes_op, tg_namespaces_changed(hit, selector->ns_changes)))
