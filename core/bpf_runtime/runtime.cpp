@@ -249,6 +249,18 @@ Result<void> Runtime::shared_map_delete(std::string_view map, Bytes key) {
   return errno_error("delete from map " + quoted(map), errno);
 }
 
+Result<void> Runtime::shared_map_lookup(std::string_view map, Bytes key, std::span<std::byte> ret_value) {
+  auto fd = checked_shared_map(map, key.size(), ret_value.size());
+  TETRAGON_TRY(fd);
+  if (bpf_map_lookup_elem(*fd, key.data(), ret_value.data()) == 0) {
+    return {};
+  }
+  if (errno == ENOENT) {
+    return Error(Code::not_found, "look into map " + quoted(map) + ": no such key", errno);
+  }
+  return errno_error("look into map " + quoted(map), errno);
+}
+
 Result<CpuAccount> Runtime::cpu_account() const {
   auto fd = shared_map_fd(kCpuMap);
   TETRAGON_TRY(fd);

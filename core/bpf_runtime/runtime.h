@@ -10,6 +10,7 @@
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -64,6 +65,9 @@ inline constexpr std::string_view kVerdictsMap = "tg_verdicts";
 // What actions leave for other hooks (bpf/shared/follow.h).
 inline constexpr std::string_view kFollowedMap = "tg_followed_fds";
 inline constexpr std::string_view kTrackedMap = "tg_tracked_socks";
+// Notifications of enforcers (bpf/shared/enforcer.h).
+inline constexpr std::string_view kNotificationsMap = "tg_notifications";
+inline constexpr std::string_view kEnforcerMissedMap = "tg_enforcer_missed";
 // Hooks of system calls behind one program (plugins/hooks/kprobe/dispatch.h).
 inline constexpr std::string_view kSyscallMaps[] = {"tg_sys_enters", "tg_sys_exits", "tg_sys_enter_do",
                                                     "tg_sys_exit_do"};
@@ -71,7 +75,7 @@ inline constexpr std::array kSharedMaps = {kRingMap,        kCpuMap,         kPr
                                            kGroupPathMap,   kGroupPrefixMap, kGroupPostfixMap, kGroupPidMap,
                                            kScratchMap,     kSyscallMaps[0], kSyscallMaps[1],  kSyscallMaps[2],
                                            kSyscallMaps[3], kPoliciesMap,    kVerdictsMap,    kFollowedMap,
-                                           kTrackedMap};
+                                           kTrackedMap,     kNotificationsMap, kEnforcerMissedMap};
 constexpr bool is_shared_map(std::string_view name) {
   for (const std::string_view shared : kSharedMaps) {
     if (name == shared) {
@@ -113,6 +117,7 @@ class Runtime {
   // For maps that are not per CPU. Code::limit: full. The caller gives sizes as the SDK's headers do.
   Result<void> shared_map_update(std::string_view map, Bytes key, Bytes value);
   Result<void> shared_map_delete(std::string_view map, Bytes key);
+  Result<void> shared_map_lookup(std::string_view map, Bytes key, std::span<std::byte> ret_value);
   Result<CpuAccount> cpu_account() const;
   // Entries in execve_map now. Walks the map: for metrics, not for hot paths.
   Result<std::uint64_t> process_map_count() const;

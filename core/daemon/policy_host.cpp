@@ -95,7 +95,7 @@ policy::Vocabulary read_vocabulary(const plugin_host::PluginHost& plugins) {
   }
   for (const std::string& section : plugins.sections()) {
     constexpr std::string_view ours[] = {"kprobes", "fentries", "tracepoints", "uprobes",
-                                         "usdts",   "lsmhooks", "loader"};
+                                         "usdts",   "lsmhooks", "loader",      "enforcers"};
     if (std::find(std::begin(ours), std::end(ours), section) == std::end(ours)) words.sections.push_back(section);
   }
   for (const plugin_host::ActionEntry& entry : plugins.actions()) {
@@ -136,6 +136,7 @@ std::string plugin_of(const std::string& section) {
   if (section == "tracepoints") return "tracepoint";
   if (section == "uprobes" || section == "usdts") return "uprobe";
   if (section == "lsmhooks") return "lsm";
+  if (section == "enforcers") return "killer";
   return section;
 }
 
@@ -172,6 +173,18 @@ policy::ManagerHost PolicyHost::functions() {
     state.flags = guarded ? 0 : TG_POLICY_UNGUARDED;
     return state_.runtime->shared_map_update(bpf_runtime::kPoliciesMap, std::as_bytes(std::span(&key, 1)),
                                              std::as_bytes(std::span(&state, 1)));
+  };
+  host.missed_notifications = [this](uint16_t number) {
+    const uint32_t key = number;
+    tg_enforcer_missed missed{};
+    // Without the map nobody has been notified yet.
+    if (auto read = state_.runtime->shared_map_lookup(bpf_runtime::kEnforcerMissedMap,
+                                                      std::as_bytes(std::span(&key, 1)),
+                                                      std::as_writable_bytes(std::span(&missed, 1)));
+        !read.ok()) {
+      return tg_enforcer_missed{};
+    }
+    return missed;
   };
   return host;
 }
@@ -255,7 +268,8 @@ Result<std::unique_ptr<policy::Attachment>> PolicyHost::attach(const policy::Com
   tetragon_hook_request request{};
   request.struct_size = sizeof(request);
   request.flags = hook.flags;
-  if (state_.conf().get_bool("disable-kprobe-multi") && (hook.section == "kprobes" || hook.section == "fentries")) {
+  if (state_.conf().get_bool("disable-kprobe-multi") &&
+      (hook.section == "kprobes" || hook.section == "fentries" || hook.section == "enforcers")) {
     request.flags |= TETRAGON_HOOK_NO_MULTI;
   }
   request.policy = str(policy);

@@ -39,10 +39,6 @@ void check_policy(CompileState& state) {
   if (policy.host_selector && !policy.host_selector->empty()) {
     selector(policy.host_selector, "hostSelector", place_of(policy.host_selector));
   }
-  if (!policy.enforcers.empty()) {
-    state.error(policy.enforcers.front().place, "spec.enforcers",
-                "enforcers need a plugin that is not installed (package tetragon-hook-killer)");
-  }
 }
 
 // What actions of one hook leave for the others of the policy: those that can meet it look for it.
@@ -93,6 +89,7 @@ Compiled compile(const Policy& policy, Environment& environment) {
     const std::string section = to_string(hook.section);
     HookCompiler(state, hook, section, "spec." + section + "[" + std::to_string(hook.number) + "]").run();
   }
+  compile_enforcers(state);
   out.policy.loader = *policy.loader;
   for (const PluginHook& hook : policy.plugin_hooks) {
     // The plugin knows what its section means: it gets the scalars, and hooks without values.

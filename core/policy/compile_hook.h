@@ -160,4 +160,7 @@ class HookCompiler {
   bool selectors_reported_ = false;
 };
 
+// compile_enforcers.cpp: behind all hooks, which it looks at.
+void compile_enforcers(CompileState& state);
+
 }  // namespace tetragon::policy

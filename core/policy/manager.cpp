@@ -44,7 +44,30 @@ std::string sensor_of(const std::string& section) {
   if (section == "usdts") return "generic_usdt";
   if (section == "lsmhooks") return "generic_lsm";
   if (section == "loader") return "__loader__";
+  if (section == "enforcers") return "__enforcer__";
   return section;
+}
+
+// Records of it name the hook.
+bool reports(const CompiledHook& hook) {
+  return hook.section != "loader" && hook.section != "enforcers";
+}
+
+// The enforcer is there: hooks on its functions have to run before its programs. Trampolines run behind all kprobes, and
+// of those the newest first.
+Result<void> run_before_enforcer(CompiledPolicy& policy, const std::map<std::string, std::string>& said) {
+  const auto backend = said.find("backend");
+  if (backend == said.end() || !backend->second.starts_with("kprobe:")) return {};
+  for (CompiledHook& hook : policy.hooks) {
+    if (!hook.meets_enforcer || hook.backend == "kprobe") continue;
+    if (!hook.backend.empty()) {
+      return Error(Code::unsupported, "the calls are answered for by kprobes, behind which backend " + hook.backend +
+                                          " of " + hook.description +
+                                          " would notify; leave the option backend out, or make it kprobe");
+    }
+    hook.backend = "kprobe";
+  }
+  return {};
 }
 
 std::string title(const std::string& name, const std::string& namespace_) {
@@ -162,9 +185,17 @@ Result<void> Manager::load(Loaded& entry) {
       action.step.policy = entry.number.value_or(0);
       action.step.serial = serial;
     }
+    if (hook.section == "enforcers") {
+      hook.attributes["policy_number"] = std::to_string(entry.number.value_or(0));
+    }
     // Before the first record of it can come.
-    if (hook.section != "loader") TETRAGON_TRY(host_.define_hook(hook.info));
+    if (reports(hook)) TETRAGON_TRY(host_.define_hook(hook.info));
     auto attached = host_.attach(hook, *entry.policy.name);
+    if (attached.ok() && hook.section == "enforcers") {
+      if (auto done = run_before_enforcer(entry.compiled, (*attached)->said()); !done.ok()) {
+        attached = std::move(done).error();
+      }
+    }
     if (!attached.ok()) {
       const std::string where = entry.policy.file.empty() ? std::string("policy") : entry.policy.file;
       host_.forget_hook(hook.info.id);
@@ -174,6 +205,7 @@ Result<void> Manager::load(Loaded& entry) {
     }
     entry.attachments.push_back(std::move(*attached));
   }
+  entry.missed_before = missed(entry);
   // All hooks are there: enforcement begins at once for the whole policy.
   TETRAGON_TRY(apply_mode(entry));
   entry.state = State::enabled;
@@ -204,6 +236,16 @@ Result<void> Manager::apply_mode(const Loaded& entry) {
   return host_.set_policy(*entry.number, entry.mode == Mode::enforce, guarded(entry.policy));
 }
 
+// Numbers of policies come again, and the kernel counts on.
+tg_enforcer_missed Manager::missed(const Loaded& entry) const {
+  tg_enforcer_missed missed{};
+  if (!entry.number || !host_.missed_notifications) return missed;
+  missed = host_.missed_notifications(*entry.number);
+  missed.overwritten -= entry.missed_before.overwritten;
+  missed.no_action -= entry.missed_before.no_action;
+  return missed;
+}
+
 tg_action_counts Manager::count_actions(const Loaded& entry) const {
   tg_action_counts counts = entry.actions_before;
   for (const auto& attachment : entry.attachments) policy::add(counts, attachment->action_counts());
@@ -215,10 +257,11 @@ void Manager::unload(Loaded& entry) noexcept {
   entry.actions_before = count_actions(entry);
   while (!entry.attachments.empty()) entry.attachments.pop_back();
   for (const CompiledHook& hook : entry.compiled.hooks) {
-    if (hook.info.id != 0 && hook.section != "loader") host_.forget_hook(hook.info.id);
+    if (hook.info.id != 0 && reports(hook)) host_.forget_hook(hook.info.id);
   }
   if (!entry.compiled.groups.empty()) host_.release_groups(entry.compiled.groups);
   entry.compiled = {};
+  entry.missed_before = {};
   if (entry.number) {
     // Programs that still run on another CPU see the old mode, the next policy of this number comes later.
     if (host_.set_policy) (void)host_.set_policy(*entry.number, /*enforce=*/false, /*guarded=*/true);
@@ -305,6 +348,10 @@ std::vector<PolicyStatus> Manager::list() const {
     status.mode = entry.state == State::enabled ? entry.mode : Mode::unknown;
     status.posts = count_posts(entry);
     status.actions = count_actions(entry);
+    if (const tg_enforcer_missed lost = missed(entry); lost.overwritten + lost.no_action != 0) {
+      status.notes.push_back("notifications that no enforcer answered: " + std::to_string(lost.overwritten) +
+                             " overwritten by a later one, " + std::to_string(lost.no_action) + " taken back");
+    }
     for (size_t n = 0; n < entry.attachments.size(); ++n) {
       const CompiledHook& hook = entry.compiled.hooks[n];
       const std::string sensor = sensor_of(hook.section);

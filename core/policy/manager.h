@@ -15,6 +15,7 @@
 #include <string_view>
 #include <vector>
 
+#include "bpf/shared/enforcer.h"
 #include "core/policy/compiled.h"
 #include "core/policy/parse.h"
 #include "core/util/result.h"
@@ -47,6 +48,8 @@ struct ManagerHost {
   std::function<void()> after_load;  // what only loading needed can go
   // Switches the actions of the policy with this number, for all of its hooks at once.
   std::function<Result<void>(uint16_t number, bool enforce, bool guarded)> set_policy;
+  // Of all policies that ever had this number: notifications that no enforcer answered.
+  std::function<tg_enforcer_missed(uint16_t number)> missed_notifications;
 };
 
 enum class State { enabled, disabled, load_error };
@@ -96,6 +99,7 @@ class Manager {
     std::vector<std::unique_ptr<Attachment>> attachments;  // one per compiled.hooks
     uint64_t posts_before = 0;                             // events of earlier times it was enabled
     tg_action_counts actions_before{};                     // likewise
+    tg_enforcer_missed missed_before{};                    // of earlier policies with its number
     std::optional<uint16_t> number;                        // of tg_policies, while it has actions in the kernel
   };
   using Key = std::pair<std::string, std::string>;  // namespace, name
@@ -105,6 +109,7 @@ class Manager {
   void unload(Loaded& entry) noexcept;
   uint64_t count_posts(const Loaded& entry) const;
   tg_action_counts count_actions(const Loaded& entry) const;
+  tg_enforcer_missed missed(const Loaded& entry) const;
   Result<void> number(Loaded& entry);
   Result<void> apply_mode(const Loaded& entry);
 

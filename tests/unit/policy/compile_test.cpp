@@ -433,8 +433,6 @@ TEST_CASE("compile: what is not served is refused") {
         "installed (package tetragon-action-sigkill)");
   CHECK(kernel.error("podSelector:\n  matchLabels:\n    app: web\n" + kOpen)
             .starts_with("spec.podSelector: podSelector selects pods or containers, which this version does not know"));
-  CHECK(kernel.error("enforcers:\n- calls: [sys_read]\n" + kOpen) ==
-        "spec.enforcers: enforcers need a plugin that is not installed (package tetragon-hook-killer)");
   const CompiledHook quiet = kernel.hook(open_with("  selectors:\n  - matchActions:\n    - action: NoPost\n"));
   CHECK(quiet.config.selectors[0].flags == TG_SELECTOR_NO_POST);
   CHECK(kernel.warning(open_with("  selectors:\n  - matchActions:\n    - action: Post\n      rateLimit: 1m\n")) ==
