@@ -39,7 +39,31 @@ std::string info_text(const policy::PolicyStatus& status) {
     text += (text.empty() ? "" : "\n") + hook.description + ":";
     for (const auto& [key, value] : hook.said) text += " " + key + "=" + value;
   }
+  const auto add = [&](std::string_view what, uint64_t count) {
+    if (count != 0) text += (text.empty() ? "" : "\n") + std::string(what) + ": " + std::to_string(count);
+  };
+  uint64_t failed = 0;
+  for (const uint64_t one : status.actions.failed) failed += one;
+  add("actions that failed", failed);
+  add("actions kept from pid 1 and from the daemon", status.actions.spared);
+  add("actions lost: a program of the chain was missing", status.actions.broken);
+  add("actions lost: no work space", status.actions.unclaimed);
+  add("events held back by a rateLimit", status.actions.limited);
+  for (const std::string& note : status.notes) text += (text.empty() ? "" : "\n") + note;
   return text;
+}
+
+void fill_counters(const policy::PolicyStatus& status, TracingPolicyActionCounters& to) {
+  const tg_action_counts& from = status.actions;
+  to.set_post(status.posts);
+  to.set_signal(from.done[TG_ACTION_SIGKILL] + from.done[TG_ACTION_SIGNAL]);
+  to.set_monitor_signal(from.monitored[TG_ACTION_SIGKILL] + from.monitored[TG_ACTION_SIGNAL]);
+  to.set_override(from.done[TG_ACTION_OVERRIDE]);
+  to.set_monitor_override(from.monitored[TG_ACTION_OVERRIDE]);
+  to.set_notify_enforcer(from.done[TG_ACTION_NOTIFYENFORCER]);
+  to.set_monitor_notify_enforcer(from.monitored[TG_ACTION_NOTIFYENFORCER]);
+  to.set_set(from.done[TG_ACTION_SET]);
+  to.set_monitor_set(from.monitored[TG_ACTION_SET]);
 }
 
 // Nothing but one of the two modes can be asked for.
@@ -77,7 +101,7 @@ Service::Reactor* Service::ListTracingPolicies(Context* context, const ListTraci
     item->set_kernel_memory_bytes(status.kernel_memory);
     item->set_mode(to_proto(status.mode));
     if (status.state == policy::State::enabled) {
-      item->mutable_stats()->mutable_action_counters()->set_post(status.posts);
+      fill_counters(status, *item->mutable_stats()->mutable_action_counters());
     }
   }
   return answer(context, {});

@@ -12,6 +12,7 @@
 #include <thread>
 #include <vector>
 
+#include "core/action/runner.h"
 #include "core/bpf_runtime/features.h"
 #include "core/bpf_runtime/ring_reader.h"
 #include "core/bpf_runtime/runtime.h"
@@ -69,6 +70,7 @@ struct State {
   std::unique_ptr<pipeline::Pipeline> pipeline;
   std::unique_ptr<plugin_host::PluginHost> plugins;
   std::unique_ptr<PolicyHost> policies;
+  std::unique_ptr<action::Runner> actions;  // of policies, in user space
 
   std::unique_ptr<sink::JsonExport> json_export;
   std::vector<std::unique_ptr<PluginSink>> plugin_sinks;

@@ -39,6 +39,16 @@ void log_balance(State& state) {
                        {"without_process", tracker.missing_process},
                        {"without_parent", tracker.missing_parent},
                        {"cached_processes", state.pipeline->cache_size()}});
+  const stack::Stats stacks = state.pipeline->stack_stats();
+  if (stacks.kernel_frames + stacks.user_frames == 0) return;
+  log::info("stack traces", {{"kernel_frames", stacks.kernel_frames},
+                             {"kernel_unknown", stacks.kernel_unknown},
+                             {"user_frames", stacks.user_frames},
+                             {"user_unknown", stacks.user_unknown},
+                             {"process_gone", stacks.gone},
+                             {"late", stacks.late},
+                             {"files_read", stacks.file_reads},
+                             {"files_failed", stacks.file_failures}});
 }
 
 void teardown(State& state) {
@@ -59,6 +69,9 @@ void teardown(State& state) {
       if (state.exit_code == 0) state.exit_code = 1;
     }
   }
+  // No record comes any more; what waits for an action is dropped and counted.
+  std::vector<std::string> hanging;
+  if (state.actions != nullptr) hanging = state.actions->stop();
   state.bus.close();
   state.json_export.reset();
   state.plugin_sinks.clear();
@@ -71,6 +84,11 @@ void teardown(State& state) {
               {{"run", state.runtime->pins()->path()}, {"links", uint64_t{state.runtime->pins()->links()}}});
   } else {
     state.policies.reset();
+    if (!hanging.empty()) {
+      // A plugin must not be destroyed under a call of its own: this process ends anyway.
+      log::warn("an action does not end; its plugin is left as it is", {{"action", hanging.front()}});
+      (void)state.plugins.release();
+    }
     if (state.plugins != nullptr) state.plugins->stop_all();
     // A start that failed has replaced nothing.
     if (!state.handed_over && !state.pin_root.empty() && !state.conf().get_bool("keep-sensors-on-exit") &&

@@ -5,6 +5,7 @@
 #include <exception>
 #include <utility>
 
+#include "core/policy/validate.h"
 #include "core/util/log.h"
 #include "core/util/strings.h"
 
@@ -348,6 +349,7 @@ std::vector<PolicyStatus> Manager::list() const {
     status.mode = entry.state == State::enabled ? entry.mode : Mode::unknown;
     status.posts = count_posts(entry);
     status.actions = count_actions(entry);
+    status.notes = raceable_hooks(entry.policy);
     if (const tg_enforcer_missed lost = missed(entry); lost.overwritten + lost.no_action != 0) {
       status.notes.push_back("notifications that no enforcer answered: " + std::to_string(lost.overwritten) +
                              " overwritten by a later one, " + std::to_string(lost.no_action) + " taken back");

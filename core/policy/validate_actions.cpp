@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Rules of actions, and of selectors as a whole.
 #include <algorithm>
+#include <set>
 
 #include "core/policy/validate_impl.h"
 
@@ -200,6 +201,113 @@ bool check_action(HookChecks& context, const Action& action, bool at_return, con
   return type->enforces;
 }
 
+// Places that every process passes all the time: an action without a filter there stops the machine.
+bool is_hot(const Hook& hook) {
+  if (hook.section == Section::tracepoints) {
+    return *hook.subsystem == "raw_syscalls" || *hook.subsystem == "sched" || *hook.subsystem == "syscalls" ||
+           *hook.subsystem == "irq" || *hook.subsystem == "timer";
+  }
+  if (hook.section == Section::uprobes || hook.section == Section::usdts) return false;
+  static const std::set<std::string_view> hot = {"read",
+                                                 "write",
+                                                 "readv",
+                                                 "writev",
+                                                 "pread64",
+                                                 "pwrite64",
+                                                 "open",
+                                                 "openat",
+                                                 "openat2",
+                                                 "close",
+                                                 "stat",
+                                                 "fstat",
+                                                 "newfstatat",
+                                                 "statx",
+                                                 "access",
+                                                 "faccessat",
+                                                 "faccessat2",
+                                                 "lseek",
+                                                 "mmap",
+                                                 "munmap",
+                                                 "mprotect",
+                                                 "brk",
+                                                 "futex",
+                                                 "clone",
+                                                 "clone3",
+                                                 "fork",
+                                                 "vfork",
+                                                 "execve",
+                                                 "execveat",
+                                                 "exit",
+                                                 "exit_group",
+                                                 "wait4",
+                                                 "poll",
+                                                 "ppoll",
+                                                 "select",
+                                                 "pselect6",
+                                                 "epoll_wait",
+                                                 "epoll_pwait",
+                                                 "nanosleep",
+                                                 "clock_nanosleep",
+                                                 "rt_sigaction",
+                                                 "rt_sigprocmask",
+                                                 "rt_sigreturn",
+                                                 "ioctl",
+                                                 "fcntl",
+                                                 "socket",
+                                                 "connect",
+                                                 "sendto",
+                                                 "recvfrom",
+                                                 "sendmsg",
+                                                 "recvmsg",
+                                                 "getpid",
+                                                 "gettid",
+                                                 "sched_yield",
+                                                 "file_permission",
+                                                 "file_open",
+                                                 "file_receive",
+                                                 "file_free",
+                                                 "file_alloc",
+                                                 "inode_permission",
+                                                 "inode_getattr",
+                                                 "path_unlink",
+                                                 "mmap_file",
+                                                 "mmap_addr",
+                                                 "file_mprotect",
+                                                 "file_ioctl",
+                                                 "file_fcntl",
+                                                 "task_alloc",
+                                                 "task_free",
+                                                 "task_kill",
+                                                 "bprm_check",
+                                                 "bprm_check_security",
+                                                 "bprm_creds_for_exec",
+                                                 "bprm_creds_from_file",
+                                                 "bprm_committing_creds",
+                                                 "bprm_committed_creds",
+                                                 "capable",
+                                                 "cred_prepare",
+                                                 "prepare_creds",
+                                                 "socket_create",
+                                                 "socket_connect",
+                                                 "socket_sendmsg",
+                                                 "socket_recvmsg",
+                                                 "vm_enough_memory",
+                                                 "vm_enough_memory_mm",
+                                                 "fd_install",
+                                                 "vfs_read",
+                                                 "vfs_write",
+                                                 "do_sys_openat2"};
+  std::string_view call = *hook.call;
+  if (call.starts_with("list:")) return true;
+  for (const std::string_view prefix : {"__x64_sys_", "__ia32_sys_", "__arm64_sys_", "sys_", "bpf_lsm_", "security_"}) {
+    if (call.starts_with(prefix)) {
+      call.remove_prefix(prefix.size());
+      break;
+    }
+  }
+  return hot.count(call) != 0;
+}
+
 bool filters_anything(const Selector& selector) {
   return !selector.match_pids.empty() || !selector.match_namespaces.empty() || !selector.match_capabilities.empty() ||
          !selector.match_namespace_changes.empty() || !selector.match_capability_changes.empty() ||
@@ -235,7 +343,14 @@ void check_selectors(HookChecks& context) {
     }
     const bool filters = filters_anything(selector);
     if (enforces && !filters) {
-      context.checks.warn(selector.place, path, "has no filter, so its actions hit every process of the host");
+      const Option* guard = context.checks.policy.find_option("enforcement-guard");
+      if (is_hot(context.hook) && (guard == nullptr || *guard->value != "off")) {
+        context.checks.error(selector.place, path,
+                             "has no filter, and every process of the host passes this hook: the machine would stop; "
+                             "add a filter, or the option enforcement-guard: \"off\" if that is what is wanted");
+      } else {
+        context.checks.warn(selector.place, path, "has no filter, so its actions hit every process of the host");
+      }
     }
     if (takes_all && i < TG_HOOK_SELECTORS) {
       context.checks.warn(selector.place, path,

@@ -4,6 +4,7 @@
 #include <set>
 
 #include "core/policy/cel.h"
+#include "core/policy/validate.h"
 #include "core/policy/validate_impl.h"
 
 namespace tetragon::policy {
@@ -198,14 +199,11 @@ void check_expression(HookChecks& context, const ArgSelector& filter, const std:
   }
 }
 
-// A value that other threads of the process can change between this look and the kernel's.
 void warn_if_raceable(HookChecks& context, const ArgSelector& filter, const Arg& arg, const std::string& path) {
-  if (!context.is(in_kprobes | in_fentries) || !*context.hook.syscall) return;
-  static const std::set<std::string_view> in_user_memory = {"string", "char_buf", "sockaddr", "sockaddr_un"};
-  if (in_user_memory.count(*arg.type) == 0) return;
+  if (!is_raceable(context.hook, arg)) return;
   context.checks.warn(filter.place, path,
-                      "the memory behind a system call's argument can change after this look at it; to rely on the "
-                      "filter hook a security_ function or an lsmhook");
+                      "raceable: the memory behind a system call's argument can change after this look at it; to rely "
+                      "on the filter hook a security_ function or an lsmhook");
 }
 
 void check_plugin_operator(HookChecks& context, const Vocabulary::Operator& op, const ArgSelector& filter,
@@ -392,6 +390,36 @@ void check_filters(HookChecks& context, const Selector& selector, const std::str
                          "matchArgs and matchData have " + std::to_string(filters) + " elements together; at most " +
                              std::to_string(TG_HOOK_FILTERS) + " are allowed");
   }
+}
+
+bool is_raceable(const Hook& hook, const Arg& arg) {
+  const bool function = hook.section == Section::kprobes || hook.section == Section::fentries;
+  const bool tracepoint =
+      hook.section == Section::tracepoints && (*hook.subsystem == "syscalls" || *hook.subsystem == "raw_syscalls");
+  if (!(function && *hook.syscall) && !tracepoint) return false;
+  static const std::set<std::string_view> in_user_memory = {"string", "char_buf", "sockaddr", "sockaddr_un"};
+  return in_user_memory.count(*arg.type) != 0;
+}
+
+std::vector<std::string> raceable_hooks(const Policy& policy) {
+  std::vector<std::string> notes;
+  for (const Hook& hook : policy.hooks) {
+    const auto decides = [&](const Arg& arg) {
+      if (!is_raceable(hook, arg)) return false;
+      return std::any_of(hook.selectors.begin(), hook.selectors.end(), [&](const Selector& selector) {
+        return std::any_of(selector.match_args.begin(), selector.match_args.end(), [&](const ArgSelector& filter) {
+          if (filter.args.empty()) return *filter.index == *arg.index;
+          return std::any_of(filter.args.begin(), filter.args.end(),
+                             [&](const At<uint32_t>& one) { return &hook.args[*one % hook.args.size()] == &arg; });
+        });
+      });
+    };
+    if (std::any_of(hook.args.begin(), hook.args.end(), decides)) {
+      notes.push_back("raceable: " + std::string(to_string(hook.section)) + "[" + std::to_string(hook.number) +
+                      "] decides on user memory that another thread can change");
+    }
+  }
+  return notes;
 }
 
 }  // namespace tetragon::policy
