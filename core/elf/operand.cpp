@@ -42,8 +42,10 @@ std::optional<Register> x86_register(std::string_view name, bool operand) {
   for (const X86Register& one : kX86) {
     if (name == one.r64) return Register{one.offset, 8};
     if (name == one.r32) return Register{one.offset, 4};
-    // In a policy "di" is the member of pt_regs, in an operand the 16-bit register.
-    if (!name.empty() && name == one.r16) return Register{one.offset, static_cast<uint8_t>(operand ? 2 : 8)};
+    // In a policy "di" is the member of pt_regs, in an operand the 16-bit register; "r8w" is nothing else.
+    if (!name.empty() && name == one.r16) {
+      return Register{one.offset, static_cast<uint8_t>(operand || name.ends_with('w') ? 2 : 8)};
+    }
     if (!name.empty() && name == one.r8) return Register{one.offset, 1};
     if (!name.empty() && name == one.member) return Register{one.offset, 8};
   }

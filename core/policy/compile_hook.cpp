@@ -65,6 +65,13 @@ bool HookCompiler::option(std::string_view name) const {
   return value.ok() && *value;
 }
 
+bool HookCompiler::overrides() const {
+  return std::any_of(hook_.selectors.begin(), hook_.selectors.end(), [](const Selector& selector) {
+    return std::any_of(selector.match_actions.begin(), selector.match_actions.end(),
+                       [](const Action& action) { return *action.name == "Override"; });
+  });
+}
+
 // Empty: the plugin chooses.
 std::string HookCompiler::forced_backend() {
   std::string wanted = state_.environment.backend;
@@ -72,6 +79,16 @@ std::string HookCompiler::forced_backend() {
   if (const Option* option = policy_.find_option("backend")) {
     wanted = *option->value;
     place = option->value.place;
+  }
+  // How calls are made to fail says how they are hooked.
+  if (const Option* method = policy_.find_option("override-method"); method != nullptr && overrides()) {
+    const std::string backend = *method->value == "fmod-ret" ? "fentry" : "kprobe";
+    if (place.line != 0 && wanted != "auto" && wanted != backend) {
+      error(method->value.place, "spec.options",
+            "override-method " + quoted(*method->value) + " works with the backend " + backend + ", but " +
+                quoted(wanted) + " is demanded");
+    }
+    wanted = backend;
   }
   for (const BackendName& one : backends) {
     if (one.written == wanted) {

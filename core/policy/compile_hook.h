@@ -74,6 +74,7 @@ class HookCompiler {
   void error(Place place, std::string_view below, std::string text);
   void warning(Place place, std::string_view below, std::string text);
   bool failed() const noexcept { return failed_; }
+  bool overrides() const;
   std::string forced_backend();
   bool option(std::string_view name) const;
   CompiledHook start() const;
@@ -127,6 +128,12 @@ class HookCompiler {
   void lower_actions(const Selector& selector, const std::string& field, size_t number);
   void lower_action(const Action& action, size_t selector, bool at_return, const std::string& field);
   void lower_return_arg_action();
+
+  // lower_registers.cpp
+  bool lower_registers(const Action& action, const std::string& field, tg_action_step& step);
+  bool lower_early_return(const Action& action, const std::string& field, tg_action_step& step);
+  bool lower_assignments(const Action& action, const std::string& field, tg_action_step& step);
+  bool lower_set(const Action& action, const std::string& field, tg_action_step& step);
 
   // lower_filters.cpp
   void lower_filter(const ArgSelector& filter, const std::string& field, Part part, tg_filter& out);

@@ -37,10 +37,11 @@ std::string package_of(std::string_view action) {
 }
 
 // In the order of the API's enumeration.
-constexpr std::string_view codes[TG_ACTION_CODES] = {"",         "Post",         "FollowFD",  "Sigkill",
-                                                     "UnfollowFD", "Override",     "CopyFD",    "GetUrl",
-                                                     "DnsLookup", "NoPost",       "Signal",    "TrackSock",
-                                                     "UntrackSock", "NotifyEnforcer", "CleanupEnforcerNotification", "Set"};
+constexpr std::string_view codes[TG_ACTION_CODES] = {
+    "",         "Post",      "FollowFD",    "Sigkill",        "UnfollowFD",
+    "Override", "CopyFD",    "GetUrl",      "DnsLookup",      "NoPost",
+    "Signal",   "TrackSock", "UntrackSock", "NotifyEnforcer", "CleanupEnforcerNotification",
+    "Set"};
 
 uint8_t code_of(std::string_view action) {
   const auto found = std::find(std::begin(codes) + 1, std::end(codes), action);
@@ -131,6 +132,7 @@ void HookCompiler::lower_action(const Action& action, size_t selector, bool at_r
     const std::string& scope = *action.rate_limit_scope;
     step.rate_scope = scope == "global" ? TG_RATE_GLOBAL : scope == "process" ? TG_RATE_PROCESS : TG_RATE_THREAD;
   }
+  if (!lower_registers(action, field, step)) return;
   if (served->verdict && !at_return) {
     compiled_.flags |= TETRAGON_HOOK_VERDICT;
     if (step.error == 0) compiled_.flags |= TETRAGON_HOOK_VERDICT_ZERO;

@@ -6,8 +6,11 @@
 
 #include <cstdint>
 #include <map>
+#include <memory>
+#include <mutex>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "shared/action.h"
@@ -33,7 +36,9 @@ enum class Pages { waiting, preload, none };
 
 class Uprobe {
  public:
-  static sdk::Result<Uprobe> create(sdk::Host host) { return Uprobe(host); }
+  static sdk::Result<std::unique_ptr<Uprobe>> create(sdk::Host host) {
+    return std::unique_ptr<Uprobe>(new Uprobe(host));
+  }
   // Everything belongs to a hook; without one nothing is loaded.
   sdk::Result<void> start() { return {}; }
   void stop() noexcept {}
@@ -46,6 +51,9 @@ class Uprobe {
     const Programs& programs = *multi ? kMulti : kSingle;
 
     if (request.has_verdict()) TETRAGON_SDK_TRY(hook.deliver(TG_DELIVER_REGISTERS));
+    TETRAGON_SDK_TRY(check_writes(request));
+    auto claim = claim_frames(request);
+    TETRAGON_SDK_TRY(claim);
     // Sleepable programs may not enter actions: the kernel refuses program arrays in them.
     const bool acts = request.has_actions() || request.has_return_actions();
     Pages pages = acts ? Pages::preload : Pages::waiting;
@@ -64,9 +72,9 @@ class Uprobe {
     hook.say("backend", std::string(*multi ? kMultiName : kSingleName) + ": " + reason);
     hook.say("user memory", pages == Pages::none ? "strings that are not in memory are not read: " + refused
                                                  : "strings that are not in memory are waited for");
-    return nullptr;
+    return static_cast<void*>(claim->release());
   }
-  void hook_remove(sdk::Hook, void*) noexcept {}
+  void hook_remove(sdk::Hook, void* state) noexcept { delete static_cast<Claim*>(state); }
 
   static constexpr std::string_view policy_section = "uprobes";
   static constexpr std::string_view more_sections = "usdts";
@@ -74,7 +82,84 @@ class Uprobe {
   static constexpr tetragon_bpf_elf bpf_elfs[] = {sdk::bpf_elf("uprobe", TETRAGON_BPF_UPROBE)};
 
  private:
+  using Place = std::pair<std::string, std::uint64_t>;  // file, offset
+  // Hooks of each place whose return is hooked, and those that may leave the function's frame at its begin.
+  struct Frames {
+    std::mutex mutex;
+    std::map<Place, std::pair<unsigned, unsigned>> users;
+  };
+  // One hook's part of it.
+  class Claim {
+   public:
+    Claim(std::shared_ptr<Frames> frames, bool leaves) : frames_(std::move(frames)), leaves_(leaves) {}
+    Claim(const Claim&) = delete;
+    Claim& operator=(const Claim&) = delete;
+    ~Claim() {
+      const std::lock_guard lock(frames_->mutex);
+      for (const Place& place : places_) {
+        const auto found = frames_->users.find(place);
+        --(leaves_ ? found->second.second : found->second.first);
+        if (found->second.first == 0 && found->second.second == 0) frames_->users.erase(found);
+      }
+    }
+    // False: another hook of the place forbids it.
+    bool add(Place place) {
+      const std::lock_guard lock(frames_->mutex);
+      auto& [returns, leavers] = frames_->users[place];
+      if ((leaves_ ? returns : leavers) != 0) return false;
+      ++(leaves_ ? leavers : returns);
+      places_.push_back(std::move(place));
+      return true;
+    }
+
+   private:
+    std::shared_ptr<Frames> frames_;
+    const bool leaves_;
+    std::vector<Place> places_;
+  };
+
   explicit Uprobe(sdk::Host host) : host_(host) {}
+
+  static std::string_view attribute(const sdk::HookRequest& request, std::string_view key) {
+    for (const tetragon_hook_attribute* one : request.attributes()) {
+      if (sdk::view(one->key) == key) return sdk::view(one->value);
+    }
+    return {};
+  }
+
+  // What Override and Set need of the kernel.
+  sdk::Result<void> check_writes(const sdk::HookRequest& request) const {
+    const std::string_view writes = attribute(request, "writes");
+    if (writes.empty()) return {};
+    const bool registers = writes == "registers";
+    const auto possible = host_.feature(registers ? "uprobe_regs_change" : "probe_write_user");
+    if (possible.ok()) return {};
+    return sdk::Error(TETRAGON_E_UNSUPPORTED,
+                      registers
+                          ? "changing the registers of a process needs Linux 6.18: " + possible.error().message() +
+                                ". What would work: Sigkill or Signal; Override of a system call or a security_ "
+                                "function in kprobes"
+                          : "writing into the memory of a process: " + possible.error().message());
+  }
+
+  // The kernel puts a return probe on the frame when all programs of the place have run: where one of them has left the
+  // frame, that would overwrite the caller's.
+  sdk::Result<std::unique_ptr<Claim>> claim_frames(const sdk::HookRequest& request) {
+    const bool leaves = attribute(request, "leaves_frame") == "true";
+    auto claim = std::make_unique<Claim>(frames_, leaves);
+    if (!leaves && !request.has_return()) return claim;
+    for (const tetragon_hook_target* target : request.targets()) {
+      if (claim->add({std::string(sdk::view(target->path)), target->offset})) continue;
+      return sdk::Error(
+          TETRAGON_E_STATE,
+          std::string(sdk::view(target->path)) + " " + std::string(sdk::view(target->name)) +
+              (leaves ? ": another policy hooks the return of this function, and Override would leave the "
+                        "frame that its probe is put on; delete that policy or its `return`"
+                      : ": another policy's Override leaves the frame of this function, on which `return` "
+                        "would put a probe; delete that policy or leave out return"));
+    }
+    return claim;
+  }
 
   // One link for all places, or one for each.
   sdk::Result<bool> choose(const sdk::HookRequest& request, std::string* ret_reason) const {
@@ -175,6 +260,7 @@ class Uprobe {
   }
 
   sdk::Host host_;
+  std::shared_ptr<Frames> frames_ = std::make_shared<Frames>();
 };
 
 }  // namespace

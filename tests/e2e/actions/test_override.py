@@ -1,0 +1,258 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Override of system calls, of functions of the security modules, and of lsmhooks: what is denied is not done."""
+
+import os
+import socket
+
+from acting import MARK, Shared, actions_of, add, asks, attempt, counts, on_getsid
+from lib import Skip, requires
+from lib.features import probe
+from lib.policies import new_folder, policy, syscall
+
+PLACE = new_folder()
+PORT = 4731
+DENY = "{action: Override, argError: -13}"
+WAYS = {"best": "", "kprobe": "{name: backend, value: kprobe}", "return": "{name: override-method, value: override-return}",
+        "fmod": "{name: override-method, value: fmod-ret}"}
+
+
+def on_paths(name: str, call: str, actions: str, options: str = "", lists: str = "") -> str:
+    """The path is argument 0 of all of them."""
+    return policy(name, f"""
+  {lists}
+  options: [{options}]
+  kprobes:
+  - call: {call}
+    syscall: true
+    args: [{{index: 0, type: string}}]
+    selectors:
+    - matchArgs: [{{index: 0, operator: Prefix, values: ["{PLACE}/{name}-"]}}]
+      matchActions: [{actions}]
+""")
+
+
+def on_names(name: str, call: str, argument: int, actions: str, options: str = "") -> str:
+    return policy(name, f"""
+  options: [{options}]
+  kprobes:
+  - call: {call}
+    syscall: false
+    args: [{{index: {argument}, type: string, resolve: d_name.name}}]
+    selectors:
+    - matchArgs: [{{index: {argument}, operator: Prefix, values: ["{name}-"]}}]
+      matchActions: [{actions}]
+""")
+
+
+def on_lsm(name: str, hook: str, argument: int, kind: str, operator: str, value: str, actions: str) -> str:
+    return policy(name, f"""
+  lsmhooks:
+  - hook: {hook}
+    args: [{{index: {argument}, {kind}}}]
+    selectors:
+    - matchArgs: [{{index: {argument}, operator: {operator}, values: ["{value}"]}}]
+      matchActions: [{actions}]
+""")
+
+
+DENTRY = "type: string, resolve: d_name.name"
+
+
+def policies() -> list[str]:
+    made = []
+    if probe("override")[0]:
+        made += [on_paths(f"call-{way}", "sys_mkdir", "{action: Override, argError: -28}", options) for way, options in WAYS.items()]
+        made += [on_paths("nothing", "sys_mkdir", "{action: Override, argError: 0}"),
+                 on_paths("killed", "sys_mkdir", "{action: Sigkill}, " + DENY),
+                 on_paths("killed-kprobe", "sys_mkdir", "{action: Sigkill}, " + DENY, WAYS["kprobe"]),
+                 on_paths("many", '"list:calls"', DENY, lists="lists: [{name: calls, type: syscalls, values: [sys_mkdir, sys_rmdir, sys_unlink]}]"),
+                 on_paths("many-kprobe", '"list:calls"', DENY, WAYS["kprobe"],
+                          lists="lists: [{name: calls, type: syscalls, values: [sys_mkdir, sys_rmdir, sys_unlink]}]")]
+    if probe("trampolines")[0]:
+        made += [on_names("make", "security_inode_mkdir", 1, DENY), on_names("rename", "security_inode_rename", 1, DENY),
+                 on_names("remove", "security_inode_unlink", 1, DENY), on_names("murder", "security_inode_mkdir", 1, "{action: Sigkill}, " + DENY),
+                 on_names("posted", "security_inode_mkdir", 1, DENY + ", {action: Post}", WAYS["fmod"])]
+        made.append(policy("connect", f"""
+  kprobes:
+  - call: security_socket_connect
+    syscall: false
+    args: [{{index: 1, type: sockaddr}}]
+    selectors:
+    - matchArgs: [{{index: 1, operator: SPort, values: ["{PORT}"]}}]
+      matchActions: [{DENY}]
+"""))
+    if probe("bpf_lsm")[0]:
+        made += [on_lsm("lsm-open", "file_open", 0, "type: file", "Prefix", f"{PLACE}/lsm-open-", "{action: Override, argError: -5}"),
+                 on_lsm("lsm-make", "inode_mkdir", 1, DENTRY, "Prefix", "lsm-make-", DENY),
+                 on_lsm("lsm-remove", "inode_unlink", 1, DENTRY, "Prefix", "lsm-remove-", DENY),
+                 on_lsm("lsm-rename", "inode_rename", 1, DENTRY, "Prefix", "lsm-rename-", DENY),
+                 on_lsm("lsm-murder", "inode_mkdir", 1, DENTRY, "Prefix", "lsm-murder-", "{action: Sigkill}, " + DENY),
+                 on_lsm("lsm-connect", "socket_connect", 1, "type: sockaddr", "SPort", str(PORT + 1), DENY),
+                 on_lsm("lsm-exec", "bprm_check_security", 0, "type: linux_binprm", "Prefix", f"{PLACE}/lsm-exec-", DENY)]
+    return made
+
+
+SHARED = Shared(policies)
+
+
+def denied(env, name: str, use, wanted: str, kind: str = "process_kprobe", told=("OVERRIDE",)) -> None:
+    daemon = SHARED.daemon(env)
+    pid, end = attempt(use)
+    assert end == wanted, (name, end)
+    assert actions_of(daemon, name, pid, kind) == list(told), name
+
+
+def connect(port: int) -> None:
+    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as server, socket.socket(socket.AF_INET, socket.SOCK_STREAM) as client:
+        server.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        server.bind(("127.0.0.1", port))
+        server.listen(1)
+        client.connect(("127.0.0.1", port))
+
+
+def make(name: str):
+    return lambda: os.mkdir(PLACE / name)
+
+
+def files_of(prefix: str, *suffixes: str) -> None:
+    for suffix in suffixes:
+        (PLACE / f"{prefix}-{suffix}").write_text("content")
+
+
+def check_denied_files(env, remove: str, rename: str, kind: str) -> None:
+    files_of(remove, "file")
+    files_of(rename, "file")
+    denied(env, remove, lambda: os.unlink(PLACE / f"{remove}-file"), "EACCES", kind)
+    denied(env, rename, lambda: os.rename(PLACE / f"{rename}-file", PLACE / f"{rename}ed"), "EACCES", kind)
+    assert (PLACE / f"{remove}-file").read_text() == "content" == (PLACE / f"{rename}-file").read_text()
+    assert not (PLACE / f"{rename}ed").exists()
+    # Neighbours.
+    files_of("free", "one")
+    assert attempt(lambda: (os.rename(PLACE / "free-one", PLACE / "free-two"), os.unlink(PLACE / "free-two")))[1] == "done"
+
+
+def test_loaded(env):
+    if not policies():
+        raise Skip("this kernel can make nothing fail")
+    assert len(SHARED.check(env)) == len(policies())
+
+
+@requires("override")
+def test_system_call_by_every_way(env):
+    listed = SHARED.check(env)
+    for way, wanted in (("best", "fentry"), ("kprobe", "kprobe"), ("return", "kprobe"), ("fmod", "fentry")):
+        assert f"backend={wanted}:" in listed[f"call-{way}"]["info"].replace('"', ""), listed[f"call-{way}"]
+        denied(env, f"call-{way}", make(f"call-{way}-dir"), "ENOSPC")
+        assert not (PLACE / f"call-{way}-dir").exists()
+        assert counts(SHARED.daemon(env), f"call-{way}").get("override") == "1"
+    assert attempt(make("call-other"))[1] == "done" and (PLACE / "call-other").is_dir()
+
+
+@requires("override")
+def test_answer_of_zero(env):
+    assert "backend=kprobe:" in SHARED.check(env)["nothing"]["info"].replace('"', "")
+    denied(env, "nothing", make("nothing-dir"), "done")
+    assert not (PLACE / "nothing-dir").exists()
+
+
+@requires("override")
+def test_killed_and_not_done(env):
+    for name in ("killed", "killed-kprobe"):
+        denied(env, name, make(f"{name}-dir"), "SIGKILL")
+        assert not (PLACE / f"{name}-dir").exists()
+
+
+@requires("override")
+def test_list_of_calls(env):
+    for name in ("many", "many-kprobe"):
+        (PLACE / f"{name}-old").mkdir()
+        files_of(name, "file")
+        denied(env, name, make(f"{name}-dir"), "EACCES")
+        denied(env, name, lambda: os.rmdir(PLACE / f"{name}-old"), "EACCES")
+        denied(env, name, lambda: os.unlink(PLACE / f"{name}-file"), "EACCES")
+        assert (PLACE / f"{name}-old").is_dir() and (PLACE / f"{name}-file").exists() and not (PLACE / f"{name}-dir").exists()
+
+
+@requires("override")
+def test_return_is_seen(env):
+    """The event of a denied call has what it answered."""
+    with env.daemon() as daemon:
+        for way in ("kprobe", "fmod"):
+            add(env, daemon, on_getsid(f"seen-{way}", MARK + 41, "{action: Override, argError: -75}", WAYS[way],
+                                       more="return: true\n    returnArg: {index: 0, type: int}"))
+            pid, end = attempt(lambda: syscall_or_raise("getsid", MARK + 41))
+            assert end == "EOVERFLOW", end
+            daemon.events.wait_exit(pid)
+            event, = [e["process_kprobe"] for e in daemon.events.find(lambda e: e.get("process_kprobe", {}).get("process", {}).get("pid") == pid)]
+            assert event["return"]["int_arg"] == -75 and event["action"] == "KPROBE_ACTION_OVERRIDE", event
+            daemon.tetra("tracingpolicy", "delete", f"seen-{way}")
+
+
+@requires("override")
+def test_monitor_mode(env):
+    with env.daemon() as daemon:
+        for way in ("kprobe", "fmod"):
+            name = f"mode-{way}"
+            add(env, daemon, on_paths(name, "sys_mkdir", DENY, WAYS[way]))
+            assert attempt(make(f"{name}-1"))[1] == "EACCES"
+            daemon.tetra("tracingpolicy", "set-mode", name, "monitor")
+            pid, end = attempt(make(f"{name}-2"))
+            assert end == "done" and (PLACE / f"{name}-2").is_dir() and actions_of(daemon, name, pid) == ["OVERRIDE"], end
+            daemon.tetra("tracingpolicy", "set-mode", name, "enforce")
+            assert attempt(make(f"{name}-3"))[1] == "EACCES" and not (PLACE / f"{name}-3").exists()
+            daemon.tetra("tracingpolicy", "delete", name)
+            assert attempt(make(f"{name}-4"))[1] == "done"
+
+
+def syscall_or_raise(name: str, *arguments) -> None:
+    import ctypes
+    if syscall(name, *arguments) == -1:
+        raise OSError(ctypes.get_errno(), "")
+
+
+@requires("trampolines")
+def test_security_functions(env):
+    denied(env, "make", make("make-dir"), "EACCES")
+    denied(env, "murder", make("murder-dir"), "SIGKILL")
+    denied(env, "posted", make("posted-dir"), "EACCES", told=("POST",))
+    assert not any((PLACE / f"{name}-dir").exists() for name in ("make", "murder", "posted"))
+    check_denied_files(env, "remove", "rename", "process_kprobe")
+    denied(env, "connect", lambda: connect(PORT), "EACCES")
+    assert attempt(lambda: connect(PORT + 5))[1] == "done"
+
+
+@requires("bpf_lsm")
+def test_lsm(env):
+    kind = "process_lsm"
+    files_of("lsm-open", "file")
+    denied(env, "lsm-open", lambda: os.open(PLACE / "lsm-open-file", os.O_RDONLY), "EIO", kind)
+    denied(env, "lsm-make", make("lsm-make-dir"), "EACCES", kind)
+    denied(env, "lsm-murder", make("lsm-murder-dir"), "SIGKILL", kind)
+    assert not any((PLACE / f"{name}-dir").exists() for name in ("lsm-make", "lsm-murder"))
+    check_denied_files(env, "lsm-remove", "lsm-rename", kind)
+    denied(env, "lsm-connect", lambda: connect(PORT + 1), "EACCES", kind)
+    program = PLACE / "lsm-exec-true"
+    program.write_bytes(open("/bin/true", "rb").read())
+    program.chmod(0o755)
+    denied(env, "lsm-exec", lambda: os.execv(program, ["true"]), "EACCES", kind)
+
+
+@requires("kprobes", "trampolines")
+def test_functions_that_answer_nothing_else(env):
+    """security_ functions are no place for bpf_override_return, and fmod_ret cannot answer 0."""
+    with env.daemon() as daemon:
+        for text in (on_names("wrong-way", "security_inode_mkdir", 1, DENY, WAYS["return"]),
+                     on_names("wrong-zero", "security_inode_mkdir", 1, "{action: Override, argError: 0}")):
+            done = add(env, daemon, text, check=False)
+            assert done.returncode != 0 and "What would work" in done.stderr, done.stderr
+        both = on_names("both", "security_inode_mkdir", 1, DENY, WAYS["return"] + ", {name: backend, value: fentry}")
+        assert "is demanded" in add(env, daemon, both, check=False).stderr
+
+
+def test_kernels_without_error_injection_refuse(env):
+    if probe("override")[0]:
+        raise Skip("this kernel has bpf_override_return")
+    with env.daemon() as daemon:
+        done = add(env, daemon, on_getsid("refused", MARK + 42, DENY), check=False)
+        assert done.returncode != 0 and "What would work" in done.stderr and "lsmhooks" in done.stderr, done.stderr
+        assert attempt(asks(MARK + 42))[1] == "done"
