@@ -147,10 +147,16 @@ static __always_inline int tg_chain_end(void *ctx, struct tg_hook_scratch *hit)
 	if (tg_step.after)
 		bpf_tail_call(ctx, &tg_actions, TG_ACTION_AFTER);
 	if (tg_step.deliver == TG_DELIVER_VALUE && has) {
-		/* The verifier wants to know it. */
-		if (value < -4095 || value > 0)
-			value = -EPERM;
-		return value;
+		int answer = value;
+
+		/* The verifier wants to know its bounds, of the 32 bits that are answered. */
+		tg_opaque(answer);
+		if (answer < -4095)
+			answer = -EPERM;
+		tg_opaque(answer);
+		if (answer > 0)
+			answer = -EPERM;
+		return answer;
 	}
 	return 0;
 }

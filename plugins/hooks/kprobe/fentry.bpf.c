@@ -18,9 +18,10 @@ int tg_fexit(void *ctx)
 	return tg_hook_return(ctx, TG_CONTEXT_TRAMPOLINE, ret);
 }
 
-/* On the same trampoline, behind tg_fentry: another value than 0 is the function's answer, and it does not run. */
+/* On the same trampoline, behind tg_fentry: another value than 0 is the function's answer, and it does not run. All 64 bits
+ * count: system calls answer long. */
 SEC("fmod_ret")
-int tg_modify(void *ctx)
+long tg_modify(void *ctx)
 {
 	__s64 value;
 

@@ -42,7 +42,7 @@ def test_lsm_file_open(env):
 """))
 
 
-@requires("trampolines")
+@requires("kprobes", "trampolines")
 @timeout(150)
 def test_security_function(env):
     place = new_folder()
