@@ -249,11 +249,15 @@ static __always_inline __u64 *tg_known_caps(struct tg_process *process, __u32 wh
 static __always_inline __u64 tg_hit_caps(struct tg_hit *hit, __u32 which)
 {
 	struct tg_process *process;
+	__u64 caps = 0;
 
 	if (!tg_hit_owned(hit))
 		return tg_live_caps(which);
 	process = tg_hit_process(hit);
-	return process ? *tg_known_caps(process, which) : 0;
+	if (process)
+		caps = *tg_known_caps(process, which);
+	tg_opaque(caps); /* or the compiler makes one load for both, of which the verifier knows no type */
+	return caps;
 }
 
 static __always_inline __u32 tg_hit_user_namespace(struct tg_hit *hit)

@@ -214,8 +214,10 @@ static __noinline bool tg_slot_fill_followed(struct tg_hook_scratch *scratch, __
 	if (!found)
 		return false;
 	size = found->size;
-	tg_opaque(size);
-	if (!size || size > TG_FOLLOWED_PATH)
+	if (!size)
+		return false;
+	tg_opaque(size); /* or one comparison is made of both */
+	if (size > TG_FOLLOWED_PATH)
 		return false;
 	if (TG_HAS_RDONLY_CAST)
 		same = tg_is_followed_file(raw, found->dentry, true);

@@ -23,8 +23,10 @@ static __always_inline long follow_remember(struct tg_hook_scratch *hit, const s
 	followed->mode = path->mode;
 	followed->size = 0;
 	size = arg->size - sizeof(*path);
+	if (!size)
+		size = TG_FOLLOWED_PATH + 1; /* no name is none that could be kept */
 	tg_opaque(size);
-	if (size && size <= TG_FOLLOWED_PATH) {
+	if (size <= TG_FOLLOWED_PATH) {
 		bpf_probe_read_kernel(followed->path, size, path + 1);
 		followed->size = size;
 	}

@@ -305,6 +305,10 @@ void Engine::add_syscall(std::uint32_t number, std::uint32_t instance) {
   REQUIRE(bpf_map_update_elem(map("tg_syscalls"), &number, &instance, BPF_ANY) == 0);
 }
 
+void Engine::put(const char* name, const void* key, const void* value) {
+  REQUIRE(bpf_map_update_elem(map(name), key, value, BPF_ANY) == 0);
+}
+
 std::unique_ptr<Engine> Engine::load(const Hook& hook, const void* elf, std::size_t size,
                                      const std::vector<std::string>& programs) {
   last_error().clear();
@@ -342,6 +346,8 @@ std::unique_ptr<Engine> Engine::load(const Hook& hook, const void* elf, std::siz
                                                                [](const auto& n) { return n.address.size() == 16; })));
   keep("tg_syscalls", (config.flags & TG_HOOK_BY_NUMBER) != 0 ? 2 * TG_SYSCALLS32 : 0);
   keep("tg_calls", (config.flags & TG_HOOK_HAS_RETURN) != 0 ? 2048 : 0);
+  keep("tg_followed_fds", (config.flags & TG_HOOK_FOLLOWED_FDS) != 0 ? 1024 : 0);
+  keep("tg_tracked_socks", (config.flags & TG_HOOK_TRACKED_SOCKS) != 0 ? 1024 : 0);
   keep("tg_ring", 1u << 20);
   void* place = find_const(engine->object_, "tg_hook", sizeof(config));
   REQUIRE(place != nullptr);

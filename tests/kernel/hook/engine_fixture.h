@@ -116,6 +116,7 @@ class Engine {
   std::vector<Record> drain();
   // tg_syscalls
   void add_syscall(std::uint32_t number, std::uint32_t instance);
+  void put(const char* map, const void* key, const void* value);
 
   // Pieces of TG_SLOT_MAX_DATA that the last call brought, joined.
   const std::string& pieces() const { return pieces_; }
