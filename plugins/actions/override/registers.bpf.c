@@ -8,8 +8,11 @@
 
 #if defined(__TARGET_ARCH_x86)
 /* The verifier allows a context to be written at a fixed offset only: an instruction for each register. */
+#ifndef TG_REGISTER_STORE
+#define TG_REGISTER_STORE(at) asm volatile("*(u64 *)(%0 + " #at ") = %1" : : "r"(ctx), "r"(value) : "memory")
+#endif
 #define TG_WRITE(at) \
-	case at: asm volatile("*(u64 *)(%0 + " #at ") = %1" : : "r"(ctx), "r"(value) : "memory"); return 0;
+	case at: TG_REGISTER_STORE(at); return 0;
 
 static __always_inline long tg_register_write(void *ctx, __u32 offset, __u64 value)
 {
