@@ -37,7 +37,7 @@ struct tg_call {
 	__u64 ret; /* filled in at return */
 	__u32 instance;
 	__u8 selector;
-	__u8 again; /* bit n: slot n is read when the function returns */
+	__u8 again;   /* bit n: slot n is read when the function returns */
 	__u16 silent; /* 1: the entry was not reported */
 	__u32 tid;    /* that the entry's record has, with TG_HOOK_TRACKED_SOCKS */
 	__u32 reserved;

@@ -15,7 +15,7 @@ SIGKILL, SIGURG = 9, 23
 
 
 def followed(name: str, backend: str, above: int) -> str:
-    """Below PLACE: names of descriptors as they were opened; above `above`, copies of none stop the list."""
+    """Below PLACE: names of descriptors as they were opened, but for *-late; copies to `above` and the nine behind it."""
     return policy(name, f"""
   options: [{{name: backend, value: {backend}}}]
   kprobes:
@@ -23,7 +23,9 @@ def followed(name: str, backend: str, above: int) -> str:
     syscall: false
     args: [{{index: 0, type: int}}, {{index: 1, type: file}}]
     selectors:
-    - matchArgs: [{{index: 1, operator: Prefix, values: ["{PLACE}/{name}"]}}]
+    - matchArgs:
+      - {{index: 1, operator: Prefix, values: ["{PLACE}/{name}"]}}
+      - {{index: 1, operator: NotPostfix, values: ["-late"]}}
       matchActions: [{{action: FollowFD, argFd: 0, argName: 1}}]
   - call: sys_dup2
     syscall: true
@@ -81,8 +83,8 @@ def names(daemon, policy_name: str, pid: int) -> list[str]:
 def check(env, name: str, high: int) -> None:
     daemon = daemon_of(env)
     check_loaded(daemon)
-    before, after, other = (PLACE / f"{name}-{word}" for word in ("before", "after", "other"))
-    for file in (before, other):
+    before, after, other, early, late = (PLACE / f"{name}-{word}" for word in ("before", "after", "other", "early", "late"))
+    for file in (before, other, early):
         file.write_text("x")
 
     def use():
@@ -101,10 +103,25 @@ def check(env, name: str, high: int) -> None:
         os.lseek(fresh, 5, os.SEEK_SET)
         os.lseek(fd, 6, os.SEEK_SET)
         os.close(fd)
-        os._exit(0)
+        # The same file at the same descriptor: only UnfollowFD tells.
+        fd = os.open(early, os.O_RDONLY)
+        os.lseek(fd, 7, os.SEEK_SET)
+        os.close(fd)
+        os.rename(early, late)
+        assert os.open(late, os.O_RDONLY) == fd
+        os.lseek(fd, 8, os.SEEK_SET)
+        # A child has descriptors, but no names of them.
+        again = os.open(before, os.O_RDONLY)
+        os.rename(before, other)
+        os.write(tell, str(child(lambda: os.lseek(again, 9, os.SEEK_SET))).encode())
 
+    told, tell = os.pipe()
     pid = child(use)
-    assert names(daemon, name, pid) == [str(one) for one in (before, before, after, other, after, before)]
+    os.close(tell)
+    grandchild = int(os.read(told, 20) or b"0")
+    os.close(told)
+    assert names(daemon, name, pid) == [str(one) for one in (before, before, after, other, after, before, early, late)]
+    assert names(daemon, name, grandchild) == [str(other)]
     found = {event["function_name"].rpartition("_")[2]: event for event in hits(daemon, name, pid)}
     assert found["install"]["action"] == "KPROBE_ACTION_FOLLOWFD", found
     assert found["dup2"]["action"] == "KPROBE_ACTION_SIGNAL", found

@@ -89,9 +89,9 @@ def talk(client: socket.socket, server: Server) -> None:
         assert server.wait() == TEXT[:1]
 
 
-def pids_of(daemon, name: str) -> list[int]:
+def pids_of(daemon, name: str, function: str = "tcp_rcv_established") -> list[int]:
     events = daemon.events.find(lambda e: e.get("process_kprobe", {}).get("policy_name") == name
-                                and e["process_kprobe"]["function_name"] == "tcp_rcv_established")
+                                and e["process_kprobe"]["function_name"] == function)
     return [event["process_kprobe"]["process"].get("pid") for event in events]
 
 
@@ -147,3 +147,30 @@ def test_untracked(env):
     found = pids_of(daemon, "forgotten")
     assert found[:ROUNDS] == [server.pid] * ROUNDS, found
     assert os.getpid() in found[ROUNDS:], found
+
+
+@requires("kprobes")
+@timeout(120)
+def test_packets(env):
+    daemon = env.daemon()
+    server = Server(PORT + 2)
+    sent = """
+  - call: __ip_local_out
+    syscall: false
+    args: [{index: 2, type: skb}]
+    selectors:
+    - matchArgs: [{index: 2, operator: SPort, values: ["%d"]}]
+""" % (PORT + 2)
+    add(env, daemon, "plain-packets", policy("plain-packets", "  kprobes:\n" + sent))
+    add(env, daemon, "packets", policy("packets", "  kprobes:\n" + ACCEPT + sent))
+    check_loaded(daemon)
+    with socket.create_connection(("127.0.0.1", PORT + 2)) as client:
+        server.go()
+        assert server.wait() == b"a"
+        talk(client, server)
+    server.end()
+    daemon.events.wait_exit(server.pid)
+    # The first one answers the connection, before there is a socket; acknowledgements go out in the time of who sent.
+    plain, packets = (pids_of(daemon, name, "__ip_local_out")[1:] for name in ("plain-packets", "packets"))
+    assert os.getpid() in plain, plain
+    assert len(packets) == len(plain) and set(packets) == {server.pid}, (packets, plain)

@@ -14,6 +14,7 @@ namespace tetragon::policy::testing {
 struct FakeKernel {
   std::vector<std::string> attached;  // descriptions, in order; gone when detached
   std::vector<uint32_t> defined;      // numbers of hooks
+  std::vector<uint32_t> serials;      // that hooks were attached with
   std::vector<uint32_t> released;     // groups
   std::string refuse;                 // a hook with this call cannot be attached
   std::vector<uint32_t> groups;       // that compiling takes
@@ -59,6 +60,8 @@ struct FakeKernel {
       if (!refuse.empty() && hook.description.find(refuse) != std::string::npos) {
         return Error(Code::unsupported, "this kernel refuses it");
       }
+      serials.push_back(hook.config.policy);
+      for (const CompiledAction& action : hook.actions) serials.push_back(action.step.serial);
       return std::unique_ptr<Attachment>(new Attached(*this, hook.description));
     };
     functions.define_hook = [this](const hook::HookInfo& info) -> Result<void> {

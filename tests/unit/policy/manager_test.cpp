@@ -40,6 +40,23 @@ TEST_CASE("a policy is attached, listed and deleted without a trace") {
   CHECK(manager.remove("two", "").error().message().find("no tracing policy \"two\"") != std::string::npos);
 }
 
+TEST_CASE("hooks and actions of a policy have one serial, never that of another load") {
+  FakeKernel kernel;
+  ManagerHost host = kernel.host();
+  host.compile = [compile = host.compile](const Policy& policy) {
+    auto compiled = compile(policy);
+    compiled->hooks[0].actions.emplace_back();
+    return compiled;
+  };
+  Manager manager(std::move(host));
+  REQUIRE(manager.add(policy_yaml("one", {"first_function", "second_function"}), "").ok());
+  REQUIRE(manager.remove("one", "").ok());
+  REQUIRE(manager.add(policy_yaml("one", {"first_function"}), "").ok());
+  REQUIRE(manager.add(policy_yaml("two", {"first_function"}), "").ok());
+  REQUIRE(kernel.serials.size() == 7);
+  CHECK(kernel.serials == std::vector<uint32_t>{1, 1, 1, 2, 2, 3, 3});
+}
+
 TEST_CASE("all or nothing: one hook that cannot be attached takes the others back, and the policy is listed") {
   FakeKernel kernel;
   kernel.refuse = "second";
