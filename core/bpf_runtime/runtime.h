@@ -68,14 +68,16 @@ inline constexpr std::string_view kTrackedMap = "tg_tracked_socks";
 // Notifications of enforcers (bpf/shared/enforcer.h).
 inline constexpr std::string_view kNotificationsMap = "tg_notifications";
 inline constexpr std::string_view kEnforcerMissedMap = "tg_enforcer_missed";
+// Hashes of files (bpf/lib/ima.bpf.h).
+inline constexpr std::string_view kImaMap = "tg_ima_hashes";
 // Hooks of system calls behind one program (plugins/hooks/kprobe/dispatch.h).
 inline constexpr std::string_view kSyscallMaps[] = {"tg_sys_enters", "tg_sys_exits", "tg_sys_enter_do",
                                                     "tg_sys_exit_do"};
-inline constexpr std::array kSharedMaps = {kRingMap,        kCpuMap,         kProcessMap,      kGroupStateMap,
-                                           kGroupPathMap,   kGroupPrefixMap, kGroupPostfixMap, kGroupPidMap,
-                                           kScratchMap,     kSyscallMaps[0], kSyscallMaps[1],  kSyscallMaps[2],
-                                           kSyscallMaps[3], kPoliciesMap,    kVerdictsMap,    kFollowedMap,
-                                           kTrackedMap,     kNotificationsMap, kEnforcerMissedMap};
+inline constexpr std::array kSharedMaps = {kRingMap,        kCpuMap,           kProcessMap,        kGroupStateMap,
+                                           kGroupPathMap,   kGroupPrefixMap,   kGroupPostfixMap,   kGroupPidMap,
+                                           kScratchMap,     kSyscallMaps[0],   kSyscallMaps[1],    kSyscallMaps[2],
+                                           kSyscallMaps[3], kPoliciesMap,      kVerdictsMap,       kFollowedMap,
+                                           kTrackedMap,     kNotificationsMap, kEnforcerMissedMap, kImaMap};
 constexpr bool is_shared_map(std::string_view name) {
   for (const std::string_view shared : kSharedMaps) {
     if (name == shared) {

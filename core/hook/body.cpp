@@ -49,6 +49,7 @@ class Body {
         if (!args()) return false;
         action();
         writer_.raw(hook_.tag_fields);
+        file_hash();
         return true;
       case Type::process_plugin:
         if (!args()) return false;
@@ -112,6 +113,30 @@ class Body {
   static int32_t last(uint8_t listed, uint8_t done) {
     if (listed != 0) return listed;
     return done == 0 ? static_cast<int32_t>(TG_ACTION_POST) : done;
+  }
+  // "sha256:6e34…"; nothing when IMA had no hash.
+  void file_hash() {
+    const std::string_view value = record_.extra(TG_SLOT_IMA_HASH).bytes;
+    if (value.empty()) return;
+    struct Algorithm {
+      std::string_view name;
+      size_t size;
+    };
+    // In the order of the kernel's enum hash_algo.
+    static constexpr Algorithm algorithms[] = {
+        {"md4", 16},    {"md5", 16},    {"sha1", 20},   {"rmd160", 20}, {"sha256", 32}, {"sha384", 48},
+        {"sha512", 64}, {"sha224", 28}, {"rmd128", 16}, {"rmd256", 32}, {"rmd320", 40}, {"wp256", 32},
+        {"wp384", 48},  {"wp512", 64},  {"tgr128", 16}, {"tgr160", 20}, {"tgr192", 24}, {"sm3", 32}};
+    const auto number = static_cast<uint8_t>(value.front());
+    if (number >= std::size(algorithms) || value.size() <= algorithms[number].size) return;
+    std::string text(algorithms[number].name);
+    text += ':';
+    for (const char byte : value.substr(1, algorithms[number].size)) {
+      constexpr char digits[] = "0123456789abcdef";
+      text += digits[static_cast<uint8_t>(byte) >> 4];
+      text += digits[static_cast<uint8_t>(byte) & 15];
+    }
+    writer_.str(kLsmImaHash, text);
   }
   // A frame of which nothing is known, or may be shown, still counts: the depth is right.
   void stack(uint32_t field, std::span<const stack::Frame> frames) {

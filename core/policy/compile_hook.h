@@ -128,6 +128,7 @@ class HookCompiler {
   void lower_actions(const Selector& selector, const std::string& field, size_t number);
   void lower_action(const Action& action, size_t selector, bool at_return, const std::string& field);
   void lower_return_arg_action();
+  void ima_argument(const Action& action, const std::string& field);
 
   // lower_registers.cpp
   bool lower_registers(const Action& action, const std::string& field, tg_action_step& step);

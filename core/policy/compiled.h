@@ -43,7 +43,7 @@ struct CompiledAction {
   std::string name;  // "Sigkill"
   Place place;
   bool at_return = false;
-  uint16_t element = 0;  // of tg_actions or tg_return_actions
+  uint16_t element = 0;   // of tg_actions or tg_return_actions
   tg_action_step step{};  // without hook, policy, deliver, name: those come at attach
 };
 

@@ -64,6 +64,16 @@ uint8_t HookCompiler::slot_of(uint32_t index) const {
   return TG_NO_SLOT;
 }
 
+// imaHash: of the first argument that is a file, or a program.
+void HookCompiler::ima_argument(const Action& action, const std::string& field) {
+  for (const Arg& arg : hook_.args) {
+    if ((*arg.type != "file" && *arg.type != "linux_binprm") || !arg.resolve->empty() || *arg.index > 3) continue;
+    compiled_.attributes["ima_hash"] = *arg.type + ":" + std::to_string(*arg.index);
+    return;
+  }
+  error(action.ima_hash.place, field + ".imaHash", "needs an argument of type file or linux_binprm, without resolve");
+}
+
 void HookCompiler::lower_action(const Action& action, size_t selector, bool at_return, const std::string& field) {
   hook::SelectorInfo& info = compiled_.info.selectors[selector];
   tg_selector& out = compiled_.config.selectors[selector];
@@ -137,7 +147,7 @@ void HookCompiler::lower_action(const Action& action, size_t selector, bool at_r
     compiled_.flags |= TETRAGON_HOOK_VERDICT;
     if (step.error == 0) compiled_.flags |= TETRAGON_HOOK_VERDICT_ZERO;
   }
-  if (*action.ima_hash) compiled_.attributes["ima_hash"] = "true";
+  if (*action.ima_hash) ima_argument(action, field);
   uint16_t& first = at_return ? out.first_return_action : out.first_action;
   if (first == 0) {
     first = made.element;

@@ -14,10 +14,11 @@ namespace {
 
 constexpr const char* kEnforcing[] = {"Sigkill", "Signal", "Override", "NotifyEnforcer", "Set"};
 
-bool enforces(const Policy& policy) {
-  const auto any = [](const std::vector<Action>& actions) {
-    return std::any_of(actions.begin(), actions.end(), [](const Action& action) {
-      return std::find(std::begin(kEnforcing), std::end(kEnforcing), *action.name) != std::end(kEnforcing);
+bool enforces(const Policy& policy, const ManagerHost& host) {
+  const auto any = [&host](const std::vector<Action>& actions) {
+    return std::any_of(actions.begin(), actions.end(), [&host](const Action& action) {
+      return std::find(std::begin(kEnforcing), std::end(kEnforcing), *action.name) != std::end(kEnforcing) ||
+             (host.action_enforces && host.action_enforces(*action.name));
     });
   };
   const auto hook_enforces = [&](const Hook& hook) {
@@ -31,8 +32,8 @@ bool enforces(const Policy& policy) {
 }
 
 // What the policy asks for; a policy without enforcement can only watch.
-Mode wanted_mode(const Policy& policy) {
-  if (!enforces(policy)) return Mode::monitor_only;
+Mode wanted_mode(const Policy& policy, const ManagerHost& host) {
+  if (!enforces(policy, host)) return Mode::monitor_only;
   const Option* option = policy.find_option("policy-mode");
   return option != nullptr && *option->value == "monitor" ? Mode::monitor : Mode::enforce;
 }
@@ -141,7 +142,7 @@ Result<void> Manager::add(std::string_view yaml, const std::string& file) {
   Loaded entry;
   entry.id = known != policies_.end() ? known->second.id : next_id_++;
   entry.policy = policy;
-  entry.mode = wanted_mode(policy);
+  entry.mode = wanted_mode(policy, host_);
   if (auto loaded = load(entry); !loaded.ok()) {
     unload(entry);
     return fail(std::move(loaded).error().with_context("tracing policy " + title(name, key.first)));

@@ -46,6 +46,8 @@ struct ManagerHost {
   // Events of these hooks so far.
   std::function<uint64_t(uint32_t id)> hook_events;
   std::function<void()> after_load;  // what only loading needed can go
+  // An action of a plugin: is it left out in monitor mode?
+  std::function<bool(std::string_view action)> action_enforces;
   // Switches the actions of the policy with this number, for all of its hooks at once.
   std::function<Result<void>(uint16_t number, bool enforce, bool guarded)> set_policy;
   // Of all policies that ever had this number: notifications that no enforcer answered.

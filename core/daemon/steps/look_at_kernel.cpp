@@ -5,11 +5,13 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <cstdlib>
 
 #include "bpf/shared/process.h"
 #include "core/bpf_runtime/failure.h"
 #include "core/config/validate.h"
 #include "core/daemon/state.h"
+#include "core/util/file.h"
 #include "core/util/log.h"
 
 namespace tetragon::daemon {
@@ -18,7 +20,9 @@ namespace {
 constexpr uint64_t kDefaultRingPerCpu = 65536;
 // Long command lines come in pieces of 32 KiB, so a ring of a small machine's default would not hold one process.
 constexpr uint64_t kMinDefaultRing = uint64_t{2} << 20;
-constexpr uint32_t kDefaultProcessEntries = 32768;
+constexpr uint32_t kLeastProcessEntries = 32768;
+// 16 bytes each before they are used.
+constexpr uint32_t kMostProcessEntries = 1U << 20;
 
 uint64_t ring_bytes(const config::Config& config) {
   const long cpus = std::max(1L, sysconf(_SC_NPROCESSORS_CONF));
@@ -27,13 +31,35 @@ uint64_t ring_bytes(const config::Config& config) {
   return std::max(kMinDefaultRing, kDefaultRingPerCpu * static_cast<uint64_t>(cpus));
 }
 
-uint32_t process_entries(const config::Config& config) {
+// As many processes as this kernel can have at once: then the map is never full, and a fork bomb changes no decision.
+uint32_t possible_processes(const std::string& procfs) {
+  uint64_t least = kMostProcessEntries;
+  for (const char* limit : {"/sys/kernel/pid_max", "/sys/kernel/threads-max"}) {
+    const auto text = read_file(procfs + limit);
+    if (text.ok()) least = std::min<uint64_t>(least, std::strtoull(text->c_str(), nullptr, 10));
+  }
+  return static_cast<uint32_t>(std::max<uint64_t>(least, kLeastProcessEntries));
+}
+
+uint32_t wanted_entries(const config::Config& config) {
   if (const int64_t entries = config.get_int("execve-map-entries"); entries > 0) return static_cast<uint32_t>(entries);
   if (const uint64_t bytes = config.get_size("execve-map-size"); bytes != 0) {
     constexpr uint64_t kEntryBytes = sizeof(uint32_t) + sizeof(tg_process);
     return static_cast<uint32_t>(std::max<uint64_t>(1, bytes / kEntryBytes));
   }
-  return kDefaultProcessEntries;
+  return 0;
+}
+
+uint32_t process_entries(const config::Config& config) {
+  const uint32_t possible = possible_processes(config.get_string("procfs"));
+  const uint32_t wanted = wanted_entries(config);
+  if (wanted == 0) return possible;
+  if (wanted < possible) {
+    log::warn("the process map is smaller than what this kernel can have; when it is full, selectors on binaries do "
+              "not know new processes",
+              {{"entries", uint64_t{wanted}}, {"processes", uint64_t{possible}}});
+  }
+  return wanted;
 }
 
 // Inode numbers of one process's namespaces; 0 where the kernel has no such namespace.

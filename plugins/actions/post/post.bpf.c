@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-/* Post: holds an event back when one like it was sent a moment ago; adds stack traces to the one that is sent. */
+/* Post: holds an event back when one like it was sent a moment ago; adds stack traces and the
+ * file's hash to the one that is sent. */
 #include "lib/action.bpf.h"
+#include "lib/ima.bpf.h"
 
 #define POST_KEY_BYTES 40  /* of each argument */
 #define POST_FRAMES    127 /* kernel.perf_event_max_stack, unless somebody raised it */
@@ -90,6 +92,31 @@ static __always_inline long post_add_stack(void *ctx, struct tg_hook_scratch *hi
 	return 0;
 }
 
+/* What the program before this one on the hook left for the thread; not there: IMA has none. */
+static __always_inline long post_add_hash(struct tg_hook_scratch *hit)
+{
+	__u64 at = *(volatile __u64 *)&hit->record_size, thread = bpf_get_current_pid_tgid();
+	struct tg_ima_hash *hash = bpf_map_lookup_elem(&tg_ima_hashes, &thread);
+	struct tg_hook_arg *arg;
+
+	if (!hash)
+		return 0;
+	tg_opaque(at);
+	if (at < sizeof(struct tg_hook_record) || at > TG_REPORT_MAX - sizeof(*arg) - sizeof(*hash))
+		return -ENOSPC;
+	arg = (void *)hit + at;
+	__builtin_memcpy(arg + 1, hash, sizeof(*hash));
+	arg->slot = TG_SLOT_IMA_HASH;
+	arg->flags = 0;
+	arg->reserved = 0;
+	arg->status = 0;
+	arg->size = sizeof(*hash);
+	arg->full_size = 0;
+	hit->record_size = at + sizeof(*arg) + sizeof(*hash);
+	hit->record.arg_count++;
+	return 0;
+}
+
 static __always_inline long post(void *ctx, struct tg_hook_scratch *hit)
 {
 	long kernel = 0, user = 0;
@@ -105,6 +132,8 @@ static __always_inline long post(void *ctx, struct tg_hook_scratch *hit)
 		kernel = post_add_stack(ctx, hit, TG_SLOT_KERNEL_STACK, tg_step.skip_frames);
 	if (tg_step.options & TG_POST_USER_STACK)
 		user = post_add_stack(ctx, hit, TG_SLOT_USER_STACK, BPF_F_USER_STACK);
+	if (tg_step.options & TG_POST_IMA_HASH)
+		user = post_add_hash(hit);
 	return kernel ? kernel : user;
 }
 

@@ -7,6 +7,7 @@
 #include <string>
 #include <string_view>
 
+#include "ima.bpf.elf.h"
 #include "lsm.bpf.elf.h"
 #include "shared/action.h"
 
@@ -42,6 +43,7 @@ class Lsm {
       TETRAGON_SDK_TRY(bpf->set_attach_target(kProgram, name));
       TETRAGON_SDK_TRY(bpf->load());
       TETRAGON_SDK_TRY(bpf->attach(kProgram));
+      TETRAGON_SDK_TRY(add_hash(hook, request, name));
     }
     hook.say("backend", "lsm: the security module bpf is active");
     return nullptr;
@@ -50,10 +52,37 @@ class Lsm {
 
   static constexpr std::string_view policy_section = "lsmhooks";
   static constexpr tetragon_record_kind record_kinds[] = {TETRAGON_SDK_HOOK_RECORD_KINDS};
-  static constexpr tetragon_bpf_elf bpf_elfs[] = {sdk::bpf_elf("lsm", TETRAGON_BPF_LSM)};
+  static constexpr tetragon_bpf_elf bpf_elfs[] = {sdk::bpf_elf("lsm", TETRAGON_BPF_LSM),
+                                                  sdk::bpf_elf("ima", TETRAGON_BPF_IMA)};
 
  private:
   explicit Lsm(sdk::Host host) : host_(host) {}
+
+  // imaHash: attached last, because the kernel runs the newest program of a hook first.
+  static sdk::Result<void> add_hash(const sdk::Hook& hook, const sdk::HookRequest& request, std::string_view name) {
+    for (const tetragon_hook_attribute* one : request.attributes()) {
+      if (sdk::view(one->key) != "ima_hash") continue;
+      const std::string_view value = sdk::view(one->value);  // "file:0", "linux_binprm:0"
+      const std::size_t colon = value.find(':');
+      if (colon == std::string_view::npos || colon + 2 != value.size()) {
+        return sdk::Error(TETRAGON_E_INVALID, "attribute ima_hash is \"" + std::string(value) + "\", not TYPE:NUMBER");
+      }
+      auto bpf = hook.open_bpf(bpf_elfs[1]);
+      TETRAGON_SDK_TRY(bpf);
+      TETRAGON_SDK_TRY(bpf->set_const("tg_ima_argument", static_cast<std::uint32_t>(value.back() - '0')));
+      TETRAGON_SDK_TRY(bpf->set_const("tg_ima_is_program", value.substr(0, colon) == "linux_binprm"));
+      TETRAGON_SDK_TRY(bpf->set_attach_target("tg_ima", name));
+      if (auto loaded = bpf->load(); !loaded.ok()) {
+        return sdk::Error(TETRAGON_E_UNSUPPORTED,
+                          "imaHash is not possible on hook " + std::string(name) +
+                              ": the kernel lets no program wait there, or has no IMA (5.18 or later is needed): " +
+                              loaded.error().message());
+      }
+      return bpf->attach("tg_ima");
+    }
+    return {};
+  }
+
   sdk::Host host_;
 };
 

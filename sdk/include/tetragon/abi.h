@@ -360,15 +360,15 @@ typedef struct tetragon_hook_attribute { /* scalar of a section that only the pl
 } tetragon_hook_attribute;
 
 enum {
-  TETRAGON_HOOK_RETURN = 1,  /* the return is hooked too */
-  TETRAGON_HOOK_SYSCALL = 2, /* all targets are system calls */
-  TETRAGON_HOOK_RAW = 4,     /* tracepoints: raw */
+  TETRAGON_HOOK_RETURN = 1,   /* the return is hooked too */
+  TETRAGON_HOOK_SYSCALL = 2,  /* all targets are system calls */
+  TETRAGON_HOOK_RAW = 4,      /* tracepoints: raw */
   TETRAGON_HOOK_NO_MULTI = 8, /* an option forbids links that attach many at once */
   /* 1.2 */
-  TETRAGON_HOOK_ACTIONS = 16, /* its programs enter actions by tail calls: none of them may be sleepable */
+  TETRAGON_HOOK_ACTIONS = 16,        /* its programs enter actions by tail calls: none of them may be sleepable */
   TETRAGON_HOOK_RETURN_ACTIONS = 64, /* likewise those at the return */
-  /* An action may answer in the place of what is hooked. The plugin says with hook_deliver how, or refuses the hook with
-   * the reason. */
+  /* An action may answer in the place of what is hooked. The plugin says with hook_deliver how, or refuses the hook
+   * with the reason. */
   TETRAGON_HOOK_VERDICT = 32,
   TETRAGON_HOOK_VERDICT_ZERO = 128 /* one of the answers is 0, which fmod_ret cannot give */
 };
@@ -415,7 +415,7 @@ typedef struct tetragon_hook_type {
 
 enum { TETRAGON_ACTION_KERNEL = 1, TETRAGON_ACTION_USER = 2 };
 
-enum { /* tetragon_action_type.flags, 1.2 */
+enum {                               /* tetragon_action_type.flags, 1.2 */
        TETRAGON_ACTION_ENFORCES = 1, /* not done in monitor mode, nor to pid 1 and the daemon */
        TETRAGON_ACTION_VERDICT = 2   /* its program may call tg_action_verdict: what is hooked answers something else */
 };
@@ -563,9 +563,9 @@ typedef struct tetragon_host {
 
   /* ---- 1.2 ---- */
 
-  /* Of a hook with TETRAGON_HOOK_VERDICT, before its objects are loaded: how an answer comes into force, TG_DELIVER_* of
-   * shared/action.h. With TG_DELIVER_TRAMPOLINE and TG_DELIVER_KPROBE the plugin attaches a second program that takes it
-   * from the shared map tg_verdicts. */
+  /* Of a hook with TETRAGON_HOOK_VERDICT, before its objects are loaded: how an answer comes into force, TG_DELIVER_*
+   * of shared/action.h. With TG_DELIVER_TRAMPOLINE and TG_DELIVER_KPROBE the plugin attaches a second program that
+   * takes it from the shared map tg_verdicts. */
   tetragon_rc (*hook_deliver)(void* ctx, tetragon_hook* hook, uint32_t deliver);
 } tetragon_host;
 

@@ -149,7 +149,9 @@ class Hook {
     (void)host_->hook_say(host_->ctx, hook_, str(key), str(value));
   }
   // How the answer of an action comes into force (TG_DELIVER_*); before load. Since 1.2.
-  Result<void> deliver(std::uint32_t how) const { return detail::check(host_, host_->hook_deliver(host_->ctx, hook_, how)); }
+  Result<void> deliver(std::uint32_t how) const {
+    return detail::check(host_, host_->hook_deliver(host_->ctx, hook_, how));
+  }
   tetragon_hook* handle() const noexcept { return hook_; }
 
  private:

@@ -78,6 +78,7 @@ struct FakeRecord {
 // A hook of a policy, in order of PluginRunner::hook_add.
 struct FakeHook {
   std::map<std::string, std::string> said;
+  std::uint32_t deliver = 0;  // TG_DELIVER_*, of hook_deliver
   void* state = nullptr;
   bool attached = false;
 };
@@ -426,6 +427,21 @@ class FakeHost {
         return rc;
       }
       host.hooks[reinterpret_cast<std::uintptr_t>(hook) - 1].said[copy(key)] = copy(value);
+      return TETRAGON_OK;
+    };
+    host_.hook_deliver = [](void* ctx, tetragon_hook* hook, std::uint32_t deliver) -> tetragon_rc {
+      auto& host = self(ctx);
+      std::lock_guard lock(host.mutex_);
+      if (auto rc = host.enter("hook_deliver", std::to_string(deliver)); rc < 0) {
+        return rc;
+      }
+      const auto number = reinterpret_cast<std::uintptr_t>(hook);
+      for (const FakeBpf& one : host.bpf) {
+        if (one.hook == number && one.loaded) {
+          return host.refuse(TETRAGON_E_STATE, "hook_deliver: '" + one.name + "' is loaded already");
+        }
+      }
+      host.hooks[number - 1].deliver = deliver;
       return TETRAGON_OK;
     };
     host_.bpf_set_attach_target = [](void* ctx, tetragon_bpf* handle, tetragon_str program,
