@@ -8,3 +8,11 @@ long tg_enforce_modify(void *ctx)
 {
 	return tg_enforce();
 }
+
+/* For functions that no program may answer for. */
+SEC("fentry")
+int tg_enforce_entry(void *ctx)
+{
+	tg_enforce();
+	return 0;
+}

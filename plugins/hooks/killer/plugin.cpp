@@ -5,10 +5,12 @@
 
 #include <array>
 #include <cstdint>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "answerable.h"
 #include "killer.h"
 #include "modify.bpf.elf.h"
 #include "probe.bpf.elf.h"
@@ -24,6 +26,10 @@ constexpr tetragon_bpf_elf kSyscall = sdk::bpf_elf("enforcer syscall", TETRAGON_
 
 constexpr const char* kMulti = "tg_enforce_multi";
 constexpr const char* kSingle = "tg_enforce_single";
+constexpr const char* kModifies = "tg_enforce_modify";
+constexpr const char* kEnters = "tg_enforce_entry";
+
+using Targets = std::vector<const tetragon_hook_target*>;
 
 constexpr const char* kForSyscalls =
     "What would work: argSig without argError, which ends or stops the process at the system call; argError on a "
@@ -73,9 +79,10 @@ class Killer {
   // After a failure nothing of the attempt is left, so that the next way can be tried.
   sdk::Result<void> attach(sdk::Hook hook, const sdk::HookRequest& request, const Wish& wish, Way way) {
     std::vector<sdk::Bpf> opened;
-    sdk::Result<void> done = way == Way::fmod_ret             ? modify(hook, request, wish, &opened)
-                             : way == Way::syscall_tracepoint ? tracepoints(hook, request, wish, &opened)
-                                                              : probes(hook, request, wish, way, &opened);
+    sdk::Result<void> done = way == Way::kprobe_multi ? probes_at_once(hook, request, wish, &opened)
+                             : way == Way::kprobe     ? probes_one_by_one(hook, request, wish, &opened)
+                             : way == Way::fmod_ret   ? modify(hook, request, wish, &opened)
+                                                      : tracepoints(hook, request, wish, &opened);
     if (!done.ok()) {
       for (sdk::Bpf& bpf : opened) (void)bpf.close();
     }
@@ -92,45 +99,129 @@ class Killer {
     return bpf;
   }
 
-  sdk::Result<void> probes(sdk::Hook hook, const sdk::HookRequest& request, const Wish& wish, Way way,
-                           std::vector<sdk::Bpf>* ret_opened) {
-    const bool multi = way == Way::kprobe_multi;
+  // With `answers`, only functions that the kernel lets programs answer for are possible.
+  sdk::Result<sdk::Bpf> open_probe(sdk::Hook hook, const Wish& wish, bool multi, bool answers,
+                                   std::vector<sdk::Bpf>* ret_opened) {
     auto bpf = open(hook, kProbe, wish, ret_opened);
     TETRAGON_SDK_TRY(bpf);
-    TETRAGON_SDK_TRY(bpf->set_const("tg_answers", wish.answers));
+    TETRAGON_SDK_TRY(bpf->set_const("tg_answers", answers));
     TETRAGON_SDK_TRY(bpf->set_autoload(kMulti, multi));
     TETRAGON_SDK_TRY(bpf->set_autoload(kSingle, !multi));
     TETRAGON_SDK_TRY(bpf->load());
+    return bpf;
+  }
+
+  static sdk::Result<void> attach_all(sdk::Bpf bpf, const Targets& targets) {
+    std::vector<tetragon_str> names;
+    for (const tetragon_hook_target* target : targets) names.push_back(target->name);
     tetragon_attach_opts opts{};
-    if (multi) {
-      std::vector<tetragon_str> names;
-      for (const tetragon_hook_target* target : request.targets()) names.push_back(target->name);
-      opts.kind = TETRAGON_ATTACH_KPROBE_MULTI;
-      opts.count = static_cast<std::uint32_t>(names.size());
-      opts.targets = names.data();
-      return bpf->attach_to(kMulti, opts);
-    }
+    opts.kind = TETRAGON_ATTACH_KPROBE_MULTI;
+    opts.count = static_cast<std::uint32_t>(names.size());
+    opts.targets = names.data();
+    return bpf.attach_to(kMulti, opts);
+  }
+
+  // Those that could not be attached go to ret_refused, when that is not NULL.
+  static sdk::Result<void> attach_each(sdk::Bpf bpf, const Targets& targets, Targets* ret_refused) {
+    tetragon_attach_opts opts{};
     opts.kind = TETRAGON_ATTACH_KPROBE;
-    for (const tetragon_hook_target* target : request.targets()) {
+    for (const tetragon_hook_target* target : targets) {
       opts.target = target->name;
-      TETRAGON_SDK_TRY(bpf->attach_to(kSingle, opts));
+      auto attached = bpf.attach_to(kSingle, opts);
+      if (attached.ok()) continue;
+      if (ret_refused == nullptr) return attached;
+      ret_refused->push_back(target);
+      if (ret_refused->size() == targets.size()) return attached;  // none is possible
     }
     return {};
   }
 
+  sdk::Result<void> probes_at_once(sdk::Hook hook, const sdk::HookRequest& request, const Wish& wish,
+                                   std::vector<sdk::Bpf>* ret_opened) {
+    const Targets all(request.targets().begin(), request.targets().end());
+    auto bpf = open_probe(hook, wish, /*multi=*/true, wish.answers, ret_opened);
+    TETRAGON_SDK_TRY(bpf);
+    auto attached = attach_all(*bpf, all);
+    if (attached.ok() || !wish.answers) return attached;
+    const std::set<std::string> known = answerable_functions();
+    Targets answered, rest;
+    for (const tetragon_hook_target* target : all) {
+      (known.contains(std::string(sdk::view(target->name))) ? answered : rest).push_back(target);
+    }
+    if (answered.empty() || rest.empty()) return attached;
+    TETRAGON_SDK_TRY(attach_all(*bpf, answered));
+    auto signals = open_probe(hook, wish, /*multi=*/true, /*answers=*/false, ret_opened);
+    TETRAGON_SDK_TRY(signals);
+    TETRAGON_SDK_TRY(attach_all(*signals, rest));
+    say_signalled(hook, request, rest);
+    return {};
+  }
+
+  sdk::Result<void> probes_one_by_one(sdk::Hook hook, const sdk::HookRequest& request, const Wish& wish,
+                                      std::vector<sdk::Bpf>* ret_opened) {
+    const Targets all(request.targets().begin(), request.targets().end());
+    auto bpf = open_probe(hook, wish, /*multi=*/false, wish.answers, ret_opened);
+    TETRAGON_SDK_TRY(bpf);
+    Targets rest;
+    TETRAGON_SDK_TRY(attach_each(*bpf, all, wish.answers ? &rest : nullptr));
+    if (rest.empty()) return {};
+    auto signals = open_probe(hook, wish, /*multi=*/false, /*answers=*/false, ret_opened);
+    TETRAGON_SDK_TRY(signals);
+    TETRAGON_SDK_TRY(attach_each(*signals, rest, nullptr));
+    say_signalled(hook, request, rest);
+    return {};
+  }
+
   // A program belongs to one function: an object each.
-  sdk::Result<void> modify(sdk::Hook hook, const sdk::HookRequest& request, const Wish& wish,
-                           std::vector<sdk::Bpf>* ret_opened) {
+  sdk::Result<void> modify_one(sdk::Hook hook, const tetragon_hook_target* target, const Wish& wish, bool answers,
+                               std::vector<sdk::Bpf>* ret_opened) {
+    const char* program = answers ? kModifies : kEnters;
+    auto bpf = open(hook, kModify, wish, ret_opened);
+    TETRAGON_SDK_TRY(bpf);
+    TETRAGON_SDK_TRY(bpf->set_autoload(kModifies, answers));
+    TETRAGON_SDK_TRY(bpf->set_autoload(kEnters, !answers));
+    TETRAGON_SDK_TRY(bpf->set_attach_target(program, sdk::view(target->name)));
     tetragon_attach_opts opts{};
     opts.kind = TETRAGON_ATTACH_TRACING;
-    for (const tetragon_hook_target* target : request.targets()) {
-      auto bpf = open(hook, kModify, wish, ret_opened);
-      TETRAGON_SDK_TRY(bpf);
-      TETRAGON_SDK_TRY(bpf->set_attach_target("tg_enforce_modify", sdk::view(target->name)));
-      TETRAGON_SDK_TRY(bpf->load());
-      TETRAGON_SDK_TRY(bpf->attach_to("tg_enforce_modify", opts));
+    auto done = bpf->load();
+    if (done.ok()) done = bpf->attach_to(program, opts);
+    if (!done.ok()) {
+      sdk::Error error = std::move(done).error();
+      (void)bpf->close();
+      ret_opened->pop_back();
+      return error;
     }
     return {};
+  }
+
+  sdk::Result<void> modify(sdk::Hook hook, const sdk::HookRequest& request, const Wish& wish,
+                           std::vector<sdk::Bpf>* ret_opened) {
+    Targets rest;
+    for (const tetragon_hook_target* target : request.targets()) {
+      // A hook that notifies on this very function is an fentry at best, behind which only fmod_ret runs.
+      auto done = modify_one(hook, target, wish, /*answers=*/true, ret_opened);
+      if (done.ok()) continue;
+      rest.push_back(target);
+      // One that has no trampoline at all says more by its first error.
+      if (wish.meets || rest.size() == request.targets().size()) return done;
+    }
+    for (const tetragon_hook_target* target : rest) {
+      TETRAGON_SDK_TRY(modify_one(hook, target, wish, /*answers=*/false, ret_opened));
+    }
+    if (wish.answers && !rest.empty()) say_signalled(hook, request, rest);
+    return {};
+  }
+
+  // Calls that the kernel was built without answer ENOSYS by themselves.
+  void say_signalled(sdk::Hook hook, const sdk::HookRequest& request, const Targets& rest) const {
+    std::string names;
+    for (const tetragon_hook_target* target : rest) {
+      names += (names.empty() ? "" : " ") + std::string(sdk::view(target->name));
+    }
+    hook.say("signalled only", std::to_string(rest.size()) + " that this kernel cannot answer for: " + names);
+    host_.warn("policy " + std::string(request.policy()) + ": this kernel cannot answer for " +
+               std::to_string(rest.size()) +
+               " calls of its enforcer, most likely because it was built without them: " + names);
   }
 
   sdk::Result<void> tracepoints(sdk::Hook hook, const sdk::HookRequest& request, const Wish& wish,

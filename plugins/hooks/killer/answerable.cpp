@@ -1,0 +1,29 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "answerable.h"
+
+#include <fstream>
+#include <sstream>
+
+namespace tetragon::killer_plugin {
+
+std::set<std::string> answerable_functions(const std::string& root) {
+  std::set<std::string> names;
+  std::string line, name;
+  std::ifstream list(root + "/sys/kernel/debug/error_injection/list");  // "__x64_sys_read  ERRNO"
+  while (std::getline(list, line)) {
+    if (std::istringstream(line) >> name) names.insert(name);
+  }
+  if (!names.empty()) return names;
+  // ALLOW_ERROR_INJECTION(f) makes a variable; CONFIG_KALLSYMS_ALL shows it.
+  constexpr std::string_view kMark = " _eil_addr_";
+  std::ifstream symbols(root + "/proc/kallsyms");  // "address type name [module]"
+  while (std::getline(symbols, line)) {
+    const std::size_t at = line.find(kMark);
+    if (at == std::string::npos) continue;
+    const std::size_t begin = at + kMark.size();
+    names.insert(line.substr(begin, line.find_first_of("\t ", begin) - begin));
+  }
+  return names;
+}
+
+}  // namespace tetragon::killer_plugin

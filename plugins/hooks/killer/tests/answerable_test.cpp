@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "answerable.h"
+
+#include <doctest/doctest.h>
+#include <stdlib.h>
+
+#include <filesystem>
+#include <fstream>
+
+using tetragon::killer_plugin::answerable_functions;
+
+namespace {
+
+struct Root {
+  Root() {
+    char name[] = "/tmp/answerable_test.XXXXXX";
+    REQUIRE(::mkdtemp(name) != nullptr);
+    path = name;
+  }
+  ~Root() { std::filesystem::remove_all(path); }
+  void put(const std::string& name, const std::string& text) const {
+    std::filesystem::create_directories(std::filesystem::path(path + name).parent_path());
+    std::ofstream(path + name) << text;
+  }
+  std::string path;
+};
+
+using Names = std::set<std::string>;
+
+}  // namespace
+
+TEST_CASE("functions that may be answered for: debugfs, then the kernel's symbols") {
+  Root root;
+  CHECK(answerable_functions(root.path).empty());
+  root.put("/proc/kallsyms",
+           "0000000000000000 T __x64_sys_acct\n0000000000000000 T __x64_sys_read\n"
+           "0000000000000000 d _eil_addr___x64_sys_read\n0000000000000000 d _eil_addr_open_ctree\t[btrfs]\n");
+  CHECK(answerable_functions(root.path) == Names{"__x64_sys_read", "open_ctree"});
+  root.put("/sys/kernel/debug/error_injection/list", "__x64_sys_dup\tERRNO\nshould_failslab\tERRNO\n\n");
+  CHECK(answerable_functions(root.path) == Names{"__x64_sys_dup", "should_failslab"});
+}
