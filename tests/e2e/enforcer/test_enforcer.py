@@ -240,6 +240,29 @@ def test_nothing_is_left(env):
     assert len(attached()) <= len(before), attached()
 
 
+def test_stays_when_the_daemon_is_gone(env):
+    """--keep-sensors-on-exit: notifications are still answered."""
+    if not any(line.split()[1:3] == ["/sys/fs/bpf", "bpf"] for line in Path("/proc/mounts").read_text().splitlines()):
+        raise Skip("no BPF file system at /sys/fs/bpf")
+    program = victim(env)
+    daemon = env.prepare_daemon("--keep-sensors-on-exit", policies=[enforcing("stays", program, ["sys_getpgid"], SIGKILL)])
+    folder = Path("/sys/fs/bpf") / next(one for one in daemon.command if one.startswith("--bpf-dir=")).split("=")[1]
+    try:
+        daemon.start()
+        killed(program, "getpgid")
+        daemon.process.kill()
+        daemon.process.wait()
+        killed(program, "getpgid")
+        lives(program, "getsid")
+    finally:
+        daemon.kill()
+        shutil.rmtree(folder, ignore_errors=True)
+    deadline = time.monotonic() + 10 * TIME_SCALE
+    while run(program, "getpgid")[0] != 0:
+        assert time.monotonic() < deadline, "still enforced"
+        time.sleep(0.05)
+
+
 def test_monitor_mode(env):
     daemon, program = env.shared_daemon(), victim(env)
     text = enforcing("monitored", program, ["sys_getpgid"], SIGKILL, options=option("policy-mode", "monitor"))
@@ -267,6 +290,25 @@ def test_switch_while_it_waits(env):
             assert running.wait() == code, (mode, running.returncode)
         daemon.tetra("tracingpolicy", "set-mode", "switched", "enforce")
     delete(daemon, "switched")
+
+
+def test_uprobe(env):
+    """A function of the program itself notifies: what it calls later is answered, once."""
+    daemon, program, other = env.shared_daemon(), victim(env), victim(env, "other")
+    loaded(daemon, policy("from-uprobe", f"""
+  uprobes:
+  - path: "{program}"
+    symbols: [main]
+    selectors:
+    - matchActions: [{SIGKILL}]
+  enforcers:
+  - calls: [sys_getpgid]
+"""))
+    killed(program, "getppid", "getpgid")
+    lives(program, "getppid", "getsid")
+    lives(other, "getpgid")
+    delete(daemon, "from-uprobe")
+    lives(program, "getpgid")
 
 
 def test_refused_with_the_reason(env):
