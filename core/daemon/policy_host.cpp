@@ -24,12 +24,14 @@ tetragon_str str(const std::string& text) {
 
 class HookAttachment final : public policy::Attachment {
  public:
-  explicit HookAttachment(std::unique_ptr<plugin_host::AttachedHook> hook) : hook_(std::move(hook)) {}
+  HookAttachment(std::unique_ptr<plugin_host::AttachedHook> hook, std::unique_ptr<policy::FunctionWays::Claim> claim)
+      : claim_(std::move(claim)), hook_(std::move(hook)) {}
   std::map<std::string, std::string> said() const override { return hook_->said(); }
   uint64_t kernel_memory() const override { return hook_->kernel_memory(); }
   tg_action_counts action_counts() const override { return hook_->action_counts(); }
 
  private:
+  std::unique_ptr<policy::FunctionWays::Claim> claim_;  // until the hook is detached
   std::unique_ptr<plugin_host::AttachedHook> hook_;
 };
 
@@ -165,6 +167,10 @@ policy::ManagerHost PolicyHost::functions() {
   host.forget_hook = [this](uint32_t id) { state_.pipeline->forget_hook(id); };
   host.hook_events = [this](uint32_t id) { return state_.pipeline->hook_events(id); };
   host.after_load = [this] { state_.runtime->release_btf(); };
+  host.action_enforces = [this](std::string_view name) {
+    const policy::Vocabulary::Action* action = vocabulary_.find_action(name);
+    return action != nullptr && action->enforces;
+  };
   host.set_policy = [this](uint16_t number, bool enforce, bool guarded) {
     const uint32_t key = number;
     tg_policy_state state{};
@@ -259,9 +265,11 @@ Result<std::unique_ptr<policy::Attachment>> PolicyHost::attach(const policy::Com
     target_list.push_back(&targets.back());
   }
   std::vector<tetragon_hook_attribute> attributes;
-  attributes.reserve(hook.attributes.size());
+  std::map<std::string, std::string> told = function_ways_.attributes(hook);
+  told.insert(hook.attributes.begin(), hook.attributes.end());
+  attributes.reserve(told.size());
   std::vector<const tetragon_hook_attribute*> attribute_list;
-  for (const auto& [key, value] : hook.attributes) {
+  for (const auto& [key, value] : told) {
     attributes.push_back({sizeof(tetragon_hook_attribute), 0, str(key), str(value)});
     attribute_list.push_back(&attributes.back());
   }
@@ -288,7 +296,10 @@ Result<std::unique_ptr<policy::Attachment>> PolicyHost::attach(const policy::Com
   };
   auto added = state_.plugins->add_hook(plugin, std::move(setup), request);
   if (!added.ok()) return std::move(added).error();
-  return std::unique_ptr<policy::Attachment>(new HookAttachment(std::move(*added)));
+  const auto said = (*added)->said();
+  const auto backend = said.find("backend");
+  auto claim = function_ways_.claim(hook, backend == said.end() ? std::string_view() : backend->second);
+  return std::unique_ptr<policy::Attachment>(new HookAttachment(std::move(*added), std::move(claim)));
 }
 
 // The programs of the hook's actions, for one object of it.

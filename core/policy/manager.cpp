@@ -55,8 +55,8 @@ bool reports(const CompiledHook& hook) {
   return hook.section != "loader" && hook.section != "enforcers";
 }
 
-// The enforcer is there: hooks on its functions have to run before its programs. Trampolines run behind all kprobes, and
-// of those the newest first.
+// The enforcer is there: hooks on its functions have to run before its programs. Trampolines run behind all kprobes,
+// and of those the newest first.
 Result<void> run_before_enforcer(CompiledPolicy& policy, const std::map<std::string, std::string>& said) {
   const auto backend = said.find("backend");
   if (backend == said.end() || !backend->second.starts_with("kprobe:")) return {};

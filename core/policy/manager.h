@@ -120,7 +120,7 @@ class Manager {
   std::map<Key, Loaded> policies_;
   uint64_t next_id_ = 1;
   uint32_t next_hook_ = 1;
-  uint32_t next_serial_ = 1;  // of loads of policies
+  uint32_t next_serial_ = 1;   // of loads of policies
   std::vector<bool> numbers_;  // taken elements of tg_policies
 };
 

@@ -158,7 +158,10 @@ std::vector<std::string_view> possible_actions(const HookChecks& context) {
 bool check_action(HookChecks& context, const Action& action, bool at_return, const std::string& path) {
   Checks& checks = context.checks;
   const ActionType* type = find_action(*action.name);
-  if (type == nullptr) return false;  // a plugin's, or reported by the reader
+  if (type == nullptr) {  // a plugin's, or reported by the reader
+    const Vocabulary::Action* served = checks.vocabulary.find_action(*action.name);
+    return served != nullptr && served->enforces;
+  }
   if (!context.in(type->sections)) {
     checks.error(action.name.place, path + ".action",
                  *action.name + " is not possible in " + std::string(context.section_name) +

@@ -143,6 +143,31 @@ TEST_CASE("mode: what enforces nothing can only watch") {
   CHECK(!manager.set_mode("none", "", Mode::monitor).ok());
 }
 
+TEST_CASE("mode: an action of a plugin enforces when its plugin says so") {
+  FakeKernel kernel;
+  ManagerHost host = kernel.host();
+  std::vector<bool> modes;
+  host.action_enforces = [](std::string_view name) { return name == "Post"; };  // stands for a plugin's word
+  host.set_policy = [&](uint16_t, bool enforce, bool) -> Result<void> {
+    modes.push_back(enforce);
+    return {};
+  };
+  host.compile = [compile = host.compile](const Policy& policy) {
+    auto compiled = compile(policy);
+    compiled->hooks[0].actions.emplace_back();
+    return compiled;
+  };
+  Manager manager(std::move(host));
+  const std::string text =
+      policy_yaml("one", {"first_function"}) +
+      "    selectors:\n    - matchPIDs: [{operator: In, values: [1]}]\n      matchActions: [{action: Post}]\n";
+  REQUIRE(manager.add(text, "").ok());
+  CHECK(only(manager).mode == Mode::enforce);
+  CHECK(modes == std::vector<bool>{true});
+  REQUIRE(manager.set_mode("one", "", Mode::monitor).ok());
+  CHECK(modes == std::vector<bool>{true, false});
+}
+
 TEST_CASE("loader is a hook of its own, without a definition") {
   FakeKernel kernel;
   Manager manager(kernel.host());
