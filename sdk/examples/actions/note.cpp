@@ -8,6 +8,7 @@
 #include <fstream>
 #include <string>
 #include <string_view>
+#include <utility>
 
 namespace {
 
@@ -16,7 +17,8 @@ using namespace tetragon::sdk;
 class Note {
  public:
   static Result<Note> create(Host) {
-    const char* file = std::getenv("TETRAGON_NOTE_FILE");
+    // Not TETRAGON_...: the daemon takes those for options of its own.
+    const char* file = std::getenv("EXAMPLE_NOTE_FILE");
     return Note(file == nullptr ? "/run/tetragon/notes" : file);
   }
 

@@ -66,6 +66,12 @@ def test_every_kind_of_hook(env):
                 check_frozen(daemon, notes, name, use, kind)
                 daemon.tetra("tracingpolicy", "set-mode", name, "monitor")
                 check_frozen(daemon, notes, name, use, kind, monitor=True)
+            # The guard knows that Freeze enforces.
+            file = env.tmp / "all.yaml"
+            file.write_text(on_raw_tracepoint("all", numbers, GETSID).partition("    selectors:")[0] +
+                            "    selectors:\n    - matchActions: [{action: Freeze}]\n")
+            refused = daemon.tetra("tracingpolicy", "add", file, check=False)
+            assert refused.returncode != 0 and "the machine would stop" in refused.stderr, refused.stderr
             print(f"    {', '.join(name for name, *_ in cases)}", flush=True)
 
 
@@ -76,4 +82,4 @@ def test_without_the_plugins(env):
         file = env.tmp / "policy.yaml"
         file.write_text(on_system_call("missing", "syscall-tracepoint", FIRST + 200))
         refused = daemon.tetra("tracingpolicy", "add", file, check=False)
-        assert refused.returncode != 0 and "Freeze needs an action plugin that is not installed" in refused.stderr, refused.stderr
+        assert refused.returncode != 0 and '"Freeze" is not an action' in refused.stderr, refused.stderr
