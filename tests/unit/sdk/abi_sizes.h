@@ -11,5 +11,7 @@
       offsetof(tetragon_host, last_error), sizeof(tetragon_hook_value), sizeof(tetragon_hook_event),               \
       sizeof(tetragon_loader_event), sizeof(tetragon_arg_member), sizeof(tetragon_operator),                       \
       sizeof(tetragon_hook_target), sizeof(tetragon_hook_attribute), sizeof(tetragon_hook_request),                \
-      sizeof(tetragon_attach_opts), offsetof(tetragon_hook_type, operators), offsetof(tetragon_host, bpf_close)
+      sizeof(tetragon_attach_opts), offsetof(tetragon_hook_type, operators), offsetof(tetragon_host, bpf_close),   \
+      offsetof(tetragon_action_type, flags), offsetof(tetragon_action_call, action),                               \
+      offsetof(tetragon_host, hook_deliver)
 #endif

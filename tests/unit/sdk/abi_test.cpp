@@ -4,6 +4,8 @@
 #include <tetragon/abi.h>
 
 #include "abi_sizes.h"
+#include "shared/action.h"
+#include "shared/hook.h"
 #include "shared/process.h"
 #include "shared/record.h"
 
@@ -33,7 +35,6 @@ TEST_CASE("layout of ABI 1.0 on 64-bit machines") {
 }
 
 TEST_CASE("layout of ABI 1.1 on 64-bit machines: appended to 1.0") {
-  CHECK(TETRAGON_ABI_MINOR == 1);
   CHECK(offsetof(tetragon_event_out, event) == 48);
   CHECK(offsetof(tetragon_event_out, hook) == 56);
   CHECK(offsetof(tetragon_event_out, loader) == 64);
@@ -73,4 +74,49 @@ TEST_CASE("words of ABI 1.1 keep their numbers") {
   CHECK(TETRAGON_HOOK_NO_MULTI == 8);
   CHECK(TETRAGON_ATTACH_TRACING == 5);
   CHECK(TETRAGON_ATTACH_URETPROBE_MULTI == 11);
+}
+
+TEST_CASE("layout of ABI 1.2 on 64-bit machines: appended to 1.1") {
+  CHECK(TETRAGON_ABI_MINOR == 2);
+  CHECK(offsetof(tetragon_hook_event, selector) == 41);
+  CHECK(offsetof(tetragon_hook_event, action) == 42);  // was reserved
+  CHECK(sizeof(tetragon_hook_event) == 64);
+  CHECK(offsetof(tetragon_action_call, process) == 8);
+  CHECK(offsetof(tetragon_action_call, action) == sizeof(tetragon_action_call) - sizeof(tetragon_str));
+  CHECK(offsetof(tetragon_action_type, name) == 8);
+  CHECK(offsetof(tetragon_action_type, bpf_elfs) == 32);
+  CHECK(offsetof(tetragon_action_type, execute) == 40);
+  CHECK(offsetof(tetragon_action_type, more_names) == 48);
+  CHECK(offsetof(tetragon_action_type, flags) == 64);
+  CHECK(sizeof(tetragon_action_type) == 72);
+  CHECK(offsetof(tetragon_host, hook_deliver) == 224);
+}
+
+TEST_CASE("words of ABI 1.2 keep their numbers") {
+  CHECK(TETRAGON_HOOK_ACTIONS == 16);
+  CHECK(TETRAGON_HOOK_VERDICT == 32);
+  CHECK(TETRAGON_HOOK_RETURN_ACTIONS == 64);
+  CHECK(TETRAGON_HOOK_VERDICT_ZERO == 128);
+  CHECK(TETRAGON_ACTION_ENFORCES == 1);
+  CHECK(TETRAGON_ACTION_VERDICT == 2);
+  CHECK(TG_ACTION_NOPOST == 9);
+  CHECK(TG_ACTION_SET == 15);
+  CHECK(TG_DELIVER_REGISTERS == 4);
+}
+
+// What programs built apart from each other have in common: the verifier checks offsets against the map's value only.
+TEST_CASE("layout of what a hook and its actions share, 1.2") {
+  CHECK(offsetof(tg_action_step, policy) == 2);
+  CHECK(offsetof(tg_action_step, error) == 16);
+  CHECK(offsetof(tg_action_step, rate_interval_ns) == 40);
+  CHECK(offsetof(tg_action_step, sets) == 48);
+  CHECK(offsetof(tg_action_step, serial) == 176);
+  CHECK(sizeof(tg_action_step) == 184);
+  CHECK(offsetof(tg_chain, args_at) == 48);
+  CHECK(offsetof(tg_chain, verdict) == 64);
+  CHECK(sizeof(tg_chain) == 72);
+  CHECK(sizeof(tg_policy_state) == 16);
+  CHECK(sizeof(tg_verdict_key) == 16);
+  CHECK(sizeof(tg_verdict) == 16);
+  CHECK(offsetof(tg_hook_record, action) == 63);
 }

@@ -2,6 +2,7 @@
 // The facade of hooks of policies, argument types and operators, driven by the host in memory.
 #include <doctest/doctest.h>
 #include <tetragon/plugin.h>
+#include <tetragon/sdk/hook_record.h>
 #include <tetragon/testing/fake_host.h>
 
 #include <stdexcept>
@@ -74,6 +75,7 @@ class Hooks {
     }
     auto bpf = hook.open_bpf(bpf_elfs[0]);
     TETRAGON_SDK_TRY(bpf);
+    if (request.has_verdict()) TETRAGON_SDK_TRY(hook.deliver(TG_DELIVER_VALUE));
     TETRAGON_SDK_TRY(bpf->set_attach_target("enter", "vfs_read"));
     TETRAGON_SDK_TRY(bpf->load());
     TETRAGON_SDK_TRY(bpf->set_program("tails", 3, *bpf, "leave"));
@@ -92,6 +94,7 @@ class Hooks {
     opts.cookies = cookies.data();
     TETRAGON_SDK_TRY(bpf->attach_to("enter", opts));
     hook.say("backend", "kprobe-multi: the best there is");
+    if (request.policy() == "too-late") TETRAGON_SDK_TRY(hook.deliver(TG_DELIVER_VALUE));
     return static_cast<void*>(&seen);
   }
   void hook_remove(Hook hook, void* state) noexcept {
@@ -235,6 +238,23 @@ TEST_CASE_FIXTURE(Fixture, "hooks: a failure half-way leaves nothing") {
   CHECK(host.bpf[0].closed);
   plugin.finish();
   CHECK(seen.removed.empty());
+}
+
+TEST_CASE_FIXTURE(Fixture, "hooks: how an answer comes into force is said before the load") {
+  FakeRequest request;
+  request.targets.resize(1);
+  request.flags = TETRAGON_HOOK_ACTIONS | TETRAGON_HOOK_VERDICT;
+  REQUIRE(plugin.hook_add(request.raw()) == TETRAGON_OK);
+  CHECK(host.hooks[0].deliver == TG_DELIVER_VALUE);
+  request.flags = 0;
+  REQUIRE(plugin.hook_add(request.raw()) == TETRAGON_OK);
+  CHECK(host.hooks[1].deliver == TG_DELIVER_NONE);
+  request.policy = "too-late";
+  CHECK(plugin.hook_add(request.raw()) == TETRAGON_E_STATE);
+  CHECK(host.error == "hook_deliver: 'hooks' is loaded already");
+  host.fail("hook_deliver", TETRAGON_E_INVALID, "no");
+  request.flags = TETRAGON_HOOK_VERDICT;
+  CHECK(plugin.hook_add(request.raw()) == TETRAGON_E_INVALID);
 }
 
 TEST_CASE_FIXTURE(Fixture, "refresh and features") {
