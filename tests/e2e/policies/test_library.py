@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Every policy of policies/: loaded, triggered, and its event checked. One daemon has all of them that this kernel can serve.
+"""Every policy of policies/ that watches: loaded, triggered, and its event checked. One daemon has all of them that this kernel can serve.
+Those that enforce have test_enforcement.py: they need a daemon of their own.
 
 The last case of the shared daemon looks whether each function that the policies name has made an event."""
 
@@ -37,6 +38,8 @@ def folder() -> str:
     if not FOLDER:
         path = Path(tempfile.mkdtemp(prefix="tetragon-policies-"))
         for policy in sorted(LIBRARY.glob("*/*.yaml")):
+            if policy.parent.name == "enforcement":
+                continue
             text = policy.read_text()
             if "syscall: false" not in text or functions_can_be_hooked():
                 shutil.copy(policy, path / policy.name)
