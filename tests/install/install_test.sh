@@ -59,6 +59,19 @@ cp -r "$prefix/share/tetragon/examples/inode" "$work/inode"
 "$cmake" --install "$work/inode-build" --prefix "$prefix" > /dev/null
 [ -f "$prefix/lib/tetragon/hooks/inode.so" ] || fail "the example inode is not installed"
 
+echo "== actions against the installed SDK"
+cp -r "$prefix/share/tetragon/examples/actions" "$work/actions"
+"$cmake" -S "$work/actions" -B "$work/actions-build" -DCMAKE_PREFIX_PATH="$prefix" > "$work/configure.log" 2>&1 ||
+  { cat "$work/configure.log"; fail "configure the example actions"; }
+"$cmake" --build "$work/actions-build" > "$work/build.log" 2>&1 || { cat "$work/build.log"; fail "build the example actions"; }
+"$(dirname "$cmake")/ctest" --test-dir "$work/actions-build" --output-on-failure --no-tests=error || fail "tests of the example actions"
+"$cmake" --install "$work/actions-build" --prefix "$prefix" > /dev/null
+for name in freeze note; do
+  [ -f "$prefix/lib/tetragon/actions/$name.so" ] && [ -f "$prefix/lib/tetragon/actions/$name.yaml" ] || fail "the example $name is not installed"
+  exported=$(nm -D --defined-only "$prefix/lib/tetragon/actions/$name.so" | awk '{print $3}')
+  [ "$exported" = tetragon_plugin_v1 ] || fail "$name exports more than its descriptor: $exported"
+done
+
 echo "== an SDK of another major version is not taken"
 sed -i 's/tetragon-sdk 1.0/tetragon-sdk 2.0/' "$work/template/CMakeLists.txt"
 if "$cmake" -S "$work/template" -B "$work/other-build" -DCMAKE_PREFIX_PATH="$prefix" > "$work/other.log" 2>&1; then
@@ -92,6 +105,27 @@ spec:
     - matchArgs:
       - {index: 2, operator: OneOf, values: ["1|$(stat -c %i "$work/wanted")"]}
 POLICY
+# And one with both actions: the process is stopped when it begins, and a line says which.
+cp "$(type -P true)" "$work/stopped"
+cat > "$work/policies/stopped.yaml" << POLICY
+apiVersion: cilium.io/v1alpha1
+kind: TracingPolicy
+metadata: {name: stopped}
+spec:
+  tracepoints:
+  - subsystem: sched
+    event: sched_process_exec
+    raw: true
+    args:
+    - {index: 2, type: inode_number, resolve: file}
+    selectors:
+    - matchArgs:
+      - {index: 2, operator: OneOf, values: ["$(stat -c %i "$work/stopped")"]}
+      matchActions:
+      - {action: Freeze}
+      - {action: Note, argUrl: look}
+POLICY
+export EXAMPLE_NOTE_FILE=$work/notes
 "$prefix/bin/tetragon" --plugin-dir "$prefix/lib/tetragon" --run-dir "$work/run" --server-address "" --health-server-address "" \
   --tracing-policy-dir "$work/policies" --export-filename "$work/events.json" > "$work/daemon.log" 2>&1 &
 daemon=$!
@@ -113,6 +147,15 @@ for _ in $(seq 100); do
     [ "$found" = 1 ] || { tail -30 "$work/daemon.log"; fail "$found events of the policy, 1 is expected"; }
     grep '"process_tracepoint"' "$work/events.json" | grep -q "\"size_arg\":\"$(stat -c %i "$work/wanted")\"" ||
       fail "the event's inode is another one"
+    for _ in $(seq 50); do grep -q 'msg="tracing policy loaded" name=stopped' "$work/daemon.log" && break; sleep 0.2; done
+    (trap - EXIT; exec "$work/stopped") &
+    target=$!
+    for _ in $(seq 50); do grep -qx "$target stopped look" "$work/notes" 2>/dev/null && break; sleep 0.2; done
+    grep -qx "$target stopped look" "$work/notes" || { tail -30 "$work/daemon.log"; fail "Note wrote no line about $target"; }
+    state=$(awk '/^State:/ {print $2}' "/proc/$target/status")
+    kill -CONT "$target"
+    [ "$state" = T ] || fail "Freeze did not stop the process: its state is $state"
+    wait "$target" || fail "the process did not go on as before"
     echo "== all good"
     exit 0
   fi

@@ -1,11 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Words of policies from outside of the tree: the example of the SDK, built against the installed SDK, in a running daemon."""
+"""Words of policies from outside of the tree: the examples of the SDK, built against the installed SDK, in a running daemon."""
 
 import os
 import shutil
 from pathlib import Path
 
 from lib import Skip, sensor, spawn, timeout
+from lib.examples import Noting, check_frozen, on_program, on_raw_tracepoint, on_system_call
+from lib.features import probe
+from lib.policies import check_loaded, syscall
 
 ROOT = Path(__file__).resolve().parents[3]
 
@@ -29,25 +32,28 @@ spec:
 """
 
 
-def build_plugin(env) -> Path:
-    """The folder of plugins: the build's, and the example, which has seen nothing of the tree but the installed SDK."""
+def install_sdk(env) -> Path:
     for tool in ("cmake", "c++"):
         if shutil.which(tool) is None:
             raise Skip(f"no {tool}")
     if not (env.build / "cmake_install.cmake").exists():
         raise Skip(f"{env.build} is no build folder of CMake: the SDK cannot be installed from it")
-    prefix, build = env.tmp / "prefix", env.tmp / "build"
     os.umask(0o022)  # plugins that others could change are refused
+    prefix = env.tmp / "prefix"
     env.run("cmake", "--install", env.build, "--component", "Sdk", "--prefix", prefix)
-    source = env.tmp / "inode"
-    shutil.copytree(prefix / "share/tetragon/examples/inode", source)
+    return prefix
+
+
+def build_plugins(env, prefix: Path, example: str) -> Path:
+    """The folder of plugins: the build's, and the example, which has seen nothing of the tree but the installed SDK."""
+    source, build = env.tmp / example, env.tmp / f"{example}-build"
+    shutil.copytree(prefix / "share/tetragon/examples" / example, source)
     env.run("cmake", "-S", source, "-B", build, f"-DCMAKE_PREFIX_PATH={prefix}", "-DCMAKE_BUILD_TYPE=Release", timeout=120)
     env.run("cmake", "--build", build, timeout=300)
     env.run("ctest", "--test-dir", build, "--no-tests=error", timeout=60)
     plugins = env.tmp / "lib" / "tetragon"
     shutil.copytree(env.build / "lib" / "tetragon", plugins)
     env.run("cmake", "--install", build, "--prefix", env.tmp)
-    assert (plugins / "hooks" / "inode.so").exists()
     return plugins
 
 
@@ -59,7 +65,8 @@ def traced(daemon, pid: int) -> list[dict]:
 @sensor
 @timeout(500)
 def test_type_and_operator_of_a_plugin(env):
-    plugins = build_plugin(env)
+    plugins = build_plugins(env, install_sdk(env), "inode")
+    assert (plugins / "hooks" / "inode.so").exists()
     programs = []
     for name in ("first", "other", "second"):
         programs.append(Path(shutil.copy(shutil.which("true"), env.tmp / name)))
@@ -99,6 +106,53 @@ def test_type_and_operator_of_a_plugin(env):
         refused = daemon.tetra("tracingpolicy", "add", policy, check=False)
         assert refused.returncode != 0
         assert "inode_number" in refused.stderr, refused.stderr
+
+
+GETSID = 124 if os.uname().machine == "x86_64" else 156
+
+
+@sensor
+@timeout(500)
+def test_actions_of_a_plugin(env):
+    """One in the kernel, one in the daemon, in one policy; switched to monitor mode and back."""
+    plugins = build_plugins(env, install_sdk(env), "actions")
+    victim, number = env.copy_program("numbers", env.tmp / "victim"), 7790001
+    cases = [("call", on_system_call("call", "syscall-tracepoint", number), "process_kprobe", lambda: syscall("getsid", number)),
+             ("raw", on_raw_tracepoint("raw", victim, GETSID), "process_tracepoint",
+              lambda: os.execv(victim, [str(victim), str(GETSID)]))]
+    if probe("uprobes")[0]:
+        program = env.program("answers")
+        cases.append(("function", on_program("function", program, 1001), "process_uprobe",
+                      lambda: os.execv(program, [str(program), "number", "1001"])))
+    with Noting(env.tmp / "notes") as notes:
+        with env.daemon(f"--plugin-dir={plugins}", policies=[text for _, text, _, _ in cases]) as daemon:
+            daemon.wait_log("policy loaded")
+            check_loaded(daemon)
+            for name, _, kind, use in cases:
+                check_frozen(daemon, notes, name, use, kind)
+                daemon.tetra("tracingpolicy", "set-mode", name, "monitor")
+                check_frozen(daemon, notes, name, use, kind, monitor=True)
+                daemon.tetra("tracingpolicy", "set-mode", name, "enforce")
+                check_frozen(daemon, notes, name, use, kind)
+
+
+@sensor
+@timeout(500)
+def test_action_with_another_layout(env):
+    """An action and the hook it follows work on one work space: what was built with other headers is refused, with the reason."""
+    prefix = install_sdk(env)
+    header = prefix / "share/tetragon/bpf/shared/action.h"
+    text = header.read_text()
+    assert text.count("struct tg_chain {\n") == 1
+    header.write_text(text.replace("struct tg_chain {\n", "struct tg_chain {\n\t__u64 of_another_version;\n"))
+    plugins = build_plugins(env, prefix, "actions")
+    policy = env.tmp / "policy.yaml"
+    policy.write_text(on_system_call("mixed", "syscall-tracepoint", 7790002))
+    with env.daemon(f"--plugin-dir={plugins}") as daemon:
+        refused = daemon.tetra("tracingpolicy", "add", policy, check=False)
+        assert refused.returncode != 0
+        assert 'action Freeze" declares the shared map "tg_hook_scratch"' in refused.stderr, refused.stderr
+        assert "build both with the same SDK" in refused.stderr, refused.stderr
 
 
 SECTION = """apiVersion: cilium.io/v1alpha1
