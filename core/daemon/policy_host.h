@@ -10,6 +10,7 @@
 
 #include "core/kernel/facts.h"
 #include "core/policy/compile.h"
+#include "core/policy/function_ways.h"
 #include "core/policy/group_maps.h"
 #include "core/policy/manager.h"
 
@@ -45,6 +46,7 @@ class PolicyHost {
   std::vector<policy::PluginType> plugin_types_;
   policy::RuntimeGroupMaps group_maps_;
   policy::Groups groups_;
+  policy::FunctionWays function_ways_;
   policy::Manager manager_;  // last: its end detaches through all of the above
 };
 

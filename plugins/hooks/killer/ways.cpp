@@ -21,6 +21,13 @@ bool all_syscalls(const sdk::HookRequest& request) {
 
 // What the kernel lacks for it; empty: nothing.
 std::string problem(const sdk::Host& host, const sdk::HookRequest& request, const Wish& wish, Way way) {
+  // A trampoline that calls the function does so whatever a kprobe has said.
+  if (wish.answers && (way == Way::kprobe_multi || way == Way::kprobe) && !wish.trampolined.empty()) {
+    return "another policy hooks " + wish.trampolined + " by a trampoline, which calls it whatever a kprobe answers";
+  }
+  if (wish.answers && way == Way::fmod_ret && !wish.overridden.empty()) {
+    return "another policy answers for " + wish.overridden + " by a kprobe, which a trampoline would undo";
+  }
   const auto missing = [&](std::string_view feature) {
     const auto has = host.feature(feature);
     return has.ok() ? std::string() : has.error().message();
@@ -75,6 +82,10 @@ sdk::Result<Wish> read_wish(const sdk::HookRequest& request) {
       wish.method = value;
     } else if (key == "answers") {
       wish.answers = true;
+    } else if (key == "overridden") {
+      wish.overridden = value;
+    } else if (key == "trampolined") {
+      wish.trampolined = value;
     } else if (key == "meets") {
       wish.meets = true;
     }

@@ -20,7 +20,9 @@ struct Wish {
   std::uint32_t policy = 0;  // element of tg_policies
   std::string method;        // "override-return", "fmod-ret", or empty: the best there is
   bool answers = false;      // a notification of the policy has an argError
-  bool meets = false;        // hooks of the policy that notify are on the same functions
+  // Of the host: a function of these that another policy has hooked so.
+  std::string overridden, trampolined;
+  bool meets = false;  // hooks of the policy that notify are on the same functions
 };
 sdk::Result<Wish> read_wish(const sdk::HookRequest& request);
 

@@ -1,19 +1,23 @@
 # SPDX-License-Identifier: Apache-2.0
 """Override of system calls, of functions of the security modules, and of lsmhooks: what is denied is not done."""
 
+import ctypes
 import os
 import socket
 
 from acting import MARK, Shared, actions_of, add, asks, attempt, counts, on_getsid
 from lib import Skip, requires
 from lib.features import probe
-from lib.policies import new_folder, policy, syscall
+from lib.policies import LIBC, new_folder, policy, states, syscall
 
 PLACE = new_folder()
 PORT = 4731
 DENY = "{action: Override, argError: -13}"
 WAYS = {"best": "", "kprobe": "{name: backend, value: kprobe}", "return": "{name: override-method, value: override-return}",
         "fmod": "{name: override-method, value: fmod-ret}"}
+
+CALL_OF = {"best": "sys_mkdir", "fmod": "sys_mkdir", "kprobe": "sys_creat", "return": "sys_creat"}
+CREAT = 85  # of x86_64; one call of the library for each
 
 
 def on_paths(name: str, call: str, actions: str, options: str = "", lists: str = "") -> str:
@@ -61,13 +65,14 @@ DENTRY = "type: string, resolve: d_name.name"
 def policies() -> list[str]:
     made = []
     if probe("override")[0]:
-        made += [on_paths(f"call-{way}", "sys_mkdir", "{action: Override, argError: -28}", options) for way, options in WAYS.items()]
-        made += [on_paths("nothing", "sys_mkdir", "{action: Override, argError: 0}"),
+        # A function is answered for by fmod_ret or by kprobes, not by both.
+        made += [on_paths(f"call-{way}", CALL_OF[way], "{action: Override, argError: -28}", options) for way, options in WAYS.items()]
+        made += [on_paths("nothing", "sys_creat", "{action: Override, argError: 0}"),
                  on_paths("killed", "sys_mkdir", "{action: Sigkill}, " + DENY),
-                 on_paths("killed-kprobe", "sys_mkdir", "{action: Sigkill}, " + DENY, WAYS["kprobe"]),
+                 on_paths("killed-kprobe", "sys_creat", "{action: Sigkill}, " + DENY, WAYS["kprobe"]),
                  on_paths("many", '"list:calls"', DENY, lists="lists: [{name: calls, type: syscalls, values: [sys_mkdir, sys_rmdir, sys_unlink]}]"),
                  on_paths("many-kprobe", '"list:calls"', DENY, WAYS["kprobe"],
-                          lists="lists: [{name: calls, type: syscalls, values: [sys_mkdir, sys_rmdir, sys_unlink]}]")]
+                          lists="lists: [{name: calls, type: syscalls, values: [sys_creat, sys_truncate, sys_chmod]}]")]
     if probe("trampolines")[0] and probe("kprobes")[0]:
         made += [on_names("make", "security_inode_mkdir", 1, DENY), on_names("rename", "security_inode_rename", 1, DENY),
                  on_names("remove", "security_inode_unlink", 1, DENY), on_names("murder", "security_inode_mkdir", 1, "{action: Sigkill}, " + DENY),
@@ -114,6 +119,17 @@ def make(name: str):
     return lambda: os.mkdir(PLACE / name)
 
 
+def create(name: str):
+    def use():
+        if LIBC.syscall(ctypes.c_long(CREAT), str(PLACE / name).encode(), ctypes.c_long(0o644)) == -1:
+            raise OSError(ctypes.get_errno(), name)
+    return use
+
+
+def doing(call: str):
+    return make if call == "sys_mkdir" else create
+
+
 def files_of(prefix: str, *suffixes: str) -> None:
     for suffix in suffixes:
         (PLACE / f"{prefix}-{suffix}").write_text("content")
@@ -141,7 +157,7 @@ def test_system_call_by_every_way(env):
     listed = SHARED.check(env)
     for way, wanted in (("best", "fentry"), ("kprobe", "kprobe"), ("return", "kprobe"), ("fmod", "fentry")):
         assert f"backend={wanted}:" in listed[f"call-{way}"]["info"].replace('"', ""), listed[f"call-{way}"]
-        denied(env, f"call-{way}", make(f"call-{way}-dir"), "ENOSPC")
+        denied(env, f"call-{way}", doing(CALL_OF[way])(f"call-{way}-dir"), "ENOSPC")
         assert not (PLACE / f"call-{way}-dir").exists()
         assert counts(SHARED.daemon(env), f"call-{way}").get("override") == "1"
     assert attempt(make("call-other"))[1] == "done" and (PLACE / "call-other").is_dir()
@@ -150,27 +166,31 @@ def test_system_call_by_every_way(env):
 @requires("override")
 def test_answer_of_zero(env):
     assert "backend=kprobe:" in SHARED.check(env)["nothing"]["info"].replace('"', "")
-    denied(env, "nothing", make("nothing-dir"), "done")
+    denied(env, "nothing", create("nothing-dir"), "done")
     assert not (PLACE / "nothing-dir").exists()
 
 
 @requires("override")
 def test_killed_and_not_done(env):
-    for name in ("killed", "killed-kprobe"):
-        denied(env, name, make(f"{name}-dir"), "SIGKILL")
+    for name, action in (("killed", make), ("killed-kprobe", create)):
+        denied(env, name, action(f"{name}-dir"), "SIGKILL")
         assert not (PLACE / f"{name}-dir").exists()
 
 
 @requires("override")
 def test_list_of_calls(env):
-    for name in ("many", "many-kprobe"):
-        os.mkdir(PLACE / "old")
-        os.rename(PLACE / "old", PLACE / f"{name}-old")
-        files_of(name, "file")
-        denied(env, name, make(f"{name}-dir"), "EACCES")
-        denied(env, name, lambda: os.rmdir(PLACE / f"{name}-old"), "EACCES")
-        denied(env, name, lambda: os.unlink(PLACE / f"{name}-file"), "EACCES")
-        assert (PLACE / f"{name}-old").is_dir() and (PLACE / f"{name}-file").exists() and not (PLACE / f"{name}-dir").exists()
+    os.mkdir(PLACE / "old")
+    os.rename(PLACE / "old", PLACE / "many-old")
+    files_of("many", "file")
+    denied(env, "many", make("many-dir"), "EACCES")
+    denied(env, "many", lambda: os.rmdir(PLACE / "many-old"), "EACCES")
+    denied(env, "many", lambda: os.unlink(PLACE / "many-file"), "EACCES")
+    assert (PLACE / "many-old").is_dir() and (PLACE / "many-file").exists() and not (PLACE / "many-dir").exists()
+    files_of("many-kprobe", "file")
+    denied(env, "many-kprobe", create("many-kprobe-new"), "EACCES")
+    denied(env, "many-kprobe", lambda: os.truncate(PLACE / "many-kprobe-file", 0), "EACCES")
+    denied(env, "many-kprobe", lambda: os.chmod(PLACE / "many-kprobe-file", 0o777), "EACCES")
+    assert (PLACE / "many-kprobe-file").read_text() == "content" and not (PLACE / "many-kprobe-new").exists()
 
 
 @requires("override")
@@ -192,21 +212,63 @@ def test_return_is_seen(env):
 def test_monitor_mode(env):
     with env.daemon() as daemon:
         for way in ("kprobe", "fmod"):
-            name = f"mode-{way}"
-            add(env, daemon, on_paths(name, "sys_mkdir", DENY, WAYS[way]))
+            name, make = f"mode-{way}", doing(CALL_OF[way])
+            add(env, daemon, on_paths(name, CALL_OF[way], DENY, WAYS[way]))
             pid, end = attempt(make(f"{name}-1"))
             assert end == "EACCES", (end, actions_of(daemon, name, pid), counts(daemon, name))
             daemon.tetra("tracingpolicy", "set-mode", name, "monitor")
             pid, end = attempt(make(f"{name}-2"))
-            assert end == "done" and (PLACE / f"{name}-2").is_dir() and actions_of(daemon, name, pid) == ["OVERRIDE"], end
+            assert end == "done" and (PLACE / f"{name}-2").exists() and actions_of(daemon, name, pid) == ["OVERRIDE"], end
             daemon.tetra("tracingpolicy", "set-mode", name, "enforce")
             assert attempt(make(f"{name}-3"))[1] == "EACCES" and not (PLACE / f"{name}-3").exists()
             daemon.tetra("tracingpolicy", "delete", name)
             assert attempt(make(f"{name}-4"))[1] == "done"
 
 
+@requires("override")
+def test_trampolines_do_not_undo_kprobes(env):
+    """One that calls the function (fexit, fmod_ret) does so whatever a kprobe has answered."""
+    looks = policy("looks", """
+  kprobes:
+  - call: sys_creat
+    syscall: true
+    return: true
+    args: [{index: 0, type: string}]
+    returnArg: {index: 0, type: int}
+    selectors:
+    - matchArgs: [{index: 0, operator: Postfix, values: ["-looked-at"]}]
+""")
+    forced, best = (on_paths(f"meet-{way}", "sys_creat", DENY, WAYS[way]) for way in ("return", "best"))
+    zero = on_paths("meet-zero", "sys_creat", "{action: Override, argError: 0}")
+    with env.daemon() as daemon:
+        def backend_of(name: str) -> str:
+            return states(daemon)[name]["info"].replace('"', "").partition("backend=")[2].partition(":")[0]
+        # The kprobe first: what comes later keeps away from trampolines.
+        add(env, daemon, forced)
+        add(env, daemon, looks)
+        add(env, daemon, best)
+        assert (backend_of("looks"), backend_of("meet-best")) == ("kprobe", "kprobe")
+        for name in ("meet-return-a", "meet-best-looked-at"):
+            assert attempt(create(name))[1] == "EACCES" and not (PLACE / name).exists(), name
+        for name in ("meet-return", "looks", "meet-best"):
+            daemon.tetra("tracingpolicy", "delete", name)
+        # The trampoline first.
+        add(env, daemon, looks)
+        add(env, daemon, best)
+        assert (backend_of("looks"), backend_of("meet-best")) == ("fentry", "fentry")
+        for text in (forced, zero):
+            done = add(env, daemon, text, check=False)
+            assert done.returncode != 0 and "whatever a kprobe answers" in done.stderr, done.stderr
+        assert attempt(create("meet-best-b"))[1] == "EACCES" and not (PLACE / "meet-best-b").exists()
+        for name in ("looks", "meet-best"):
+            daemon.tetra("tracingpolicy", "delete", name)
+        for name in ("meet-return", "meet-zero"):
+            daemon.tetra("tracingpolicy", "delete", name, check=False)
+        add(env, daemon, zero)
+        assert attempt(create("meet-zero-c"))[1] == "done" and not (PLACE / "meet-zero-c").exists()
+
+
 def syscall_or_raise(name: str, *arguments) -> None:
-    import ctypes
     if syscall(name, *arguments) == -1:
         raise OSError(ctypes.get_errno(), "")
 
@@ -225,7 +287,8 @@ def test_security_functions(env):
 @requires("bpf_lsm")
 def test_lsm(env):
     kind = "process_lsm"
-    files_of("lsm-open", "file")
+    files_of("free", "open")
+    os.rename(PLACE / "free-open", PLACE / "lsm-open-file")
     denied(env, "lsm-open", lambda: os.open(PLACE / "lsm-open-file", os.O_RDONLY), "EIO", kind)
     denied(env, "lsm-make", make("lsm-make-dir"), "EACCES", kind)
     denied(env, "lsm-murder", make("lsm-murder-dir"), "SIGKILL", kind)

@@ -127,7 +127,9 @@ def test_classic_tracepoint(env):
 def test_lsm(env):
     daemon = SHARED.daemon(env)
     for action, wanted in (("kill", "SIGKILL"), ("signal", "SIGUSR1")):
-        (PLACE / action).write_text("")
+        # Who opens it here is hit, too.
+        (PLACE / "new").write_text("")
+        os.rename(PLACE / "new", PLACE / action)
         is_hit_and_told(daemon, f"lsm-{action}", lambda: os.open(PLACE / action, os.O_RDONLY), wanted, "process_lsm")
     (PLACE / "other").write_text("")
     assert attempt(lambda: os.open(PLACE / "other", os.O_RDONLY))[1] == "done"
