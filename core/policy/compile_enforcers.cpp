@@ -84,6 +84,12 @@ class EnforcerCompiler {
                 (near.empty() ? std::string() : "; did you mean " + quoted(near) + "?"));
       return;
     }
+    if (found.ambiguous) {
+      if (generated) return;
+      error(place, field,
+            "this kernel has several functions " + quoted(name) + ", and a name cannot say which is meant");
+      return;
+    }
     HookTarget target;
     target.name = name;
     target.syscall = syscall;

@@ -9,7 +9,8 @@
 
 namespace tetragon::killer_plugin {
 
-// From debugfs, else by the symbols of the kernel's own table; empty: neither tells. `root` is in front of the paths.
+// From debugfs and the kernel's symbols. Either may be missing, and neither is complete. `root` is in front of the
+// paths.
 std::set<std::string> answerable_functions(const std::string& root = {});
 
 }  // namespace tetragon::killer_plugin

@@ -121,19 +121,20 @@ class Killer {
     return bpf.attach_to(kMulti, opts);
   }
 
-  // Those that could not be attached go to ret_refused, when that is not NULL.
+  // Those that could not be attached go to ret_refused, when that is not NULL; all of them: the first error.
   static sdk::Result<void> attach_each(sdk::Bpf bpf, const Targets& targets, Targets* ret_refused) {
     tetragon_attach_opts opts{};
     opts.kind = TETRAGON_ATTACH_KPROBE;
+    sdk::Result<void> first;
     for (const tetragon_hook_target* target : targets) {
       opts.target = target->name;
       auto attached = bpf.attach_to(kSingle, opts);
       if (attached.ok()) continue;
       if (ret_refused == nullptr) return attached;
+      if (ret_refused->empty()) first = std::move(attached).error();
       ret_refused->push_back(target);
-      if (ret_refused->size() == targets.size()) return attached;  // none is possible
     }
-    return {};
+    return ret_refused != nullptr && ret_refused->size() == targets.size() ? first : sdk::Result<void>();
   }
 
   sdk::Result<void> probes_at_once(sdk::Hook hook, const sdk::HookRequest& request, const Wish& wish,
@@ -150,10 +151,16 @@ class Killer {
     }
     if (answered.empty() || rest.empty()) return attached;
     TETRAGON_SDK_TRY(attach_all(*bpf, answered));
+    // What the list says is not the last word: the kernel's own is.
+    auto single = open_probe(hook, wish, /*multi=*/false, /*answers=*/true, ret_opened);
+    TETRAGON_SDK_TRY(single);
+    Targets refused;
+    (void)attach_each(*single, rest, &refused);
+    if (refused.empty()) return {};
     auto signals = open_probe(hook, wish, /*multi=*/true, /*answers=*/false, ret_opened);
     TETRAGON_SDK_TRY(signals);
-    TETRAGON_SDK_TRY(attach_all(*signals, rest));
-    say_signalled(hook, request, rest);
+    TETRAGON_SDK_TRY(attach_all(*signals, refused));
+    say_signalled(hook, request, refused);
     return {};
   }
 

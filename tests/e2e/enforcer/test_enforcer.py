@@ -354,7 +354,7 @@ def check_answers(env, name: str, backend: str, calls: list[str], sample: list[s
     listed = loaded(daemon, enforcing(name, program, calls, ANSWER, options=options))
     assert f"backend={backend}: " in listed["info"], listed["info"]
     for one in sample:
-        assert run(program, one) == (0, [-122]), (one, run(program, one))
+        assert run(program, one) == (0, [-122]), (one, run(program, one), listed["info"])
     lives(program, "brk")
     delete(daemon, name)
     assert run(program, sample[0])[1] != [-122]

@@ -19,7 +19,7 @@ class Kernel : public MockKernel {
     put("/proc/kallsyms",
         "0 T security_file_open\n0 T security_bprm_check\n0 T __x64_sys_openat\n0 T __x64_sys_read\n"
         "0 T __ia32_sys_openat\n0 T __ia32_compat_sys_openat\n0 T __ia32_sys_getpgid\n0 T __arm64_sys_openat\n"
-        "0 T __arm64_sys_read\n0 t twice\n0 t twice\n");
+        "0 T __arm64_sys_read\n0 t twice\n0 t twice\n0 t security_twice\n0 t security_twice\n");
     facts.emplace(kernel::FactsOptions{MOCK_KERNEL, root, false});
     environment.facts = &*facts;
   }
@@ -104,6 +104,9 @@ TEST_CASE("enforcers: what is wrong with them") {
   CHECK(kernel.error(kElsewhere + calls("security_file_opn")) ==
         "spec.enforcers[0].calls[0]: this kernel has no function \"security_file_opn\"; did you mean "
         "\"security_file_open\"?");
+  CHECK(kernel.error(kElsewhere + calls("security_twice")) ==
+        "spec.enforcers[0].calls[0]: this kernel has several functions \"security_twice\", and a name cannot say which "
+        "is meant");
   CHECK(kernel.error(kElsewhere + calls("sys_openat, sys_close"))
             .starts_with("spec.enforcers[0].calls[1]: this kernel has no function \"__x64_sys_close\""));
   CHECK(kernel.error(kElsewhere + calls("sys_read, security_file_open") + option("override-method", "override-return"))
