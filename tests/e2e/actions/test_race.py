@@ -1,13 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """A denied file stays closed while threads try, and another thread rewrites the path under them."""
 
+import os
 import subprocess
 
 from acting import add, counts
 from lib import TIME_SCALE, requires, timeout
 from lib.policies import new_folder, policy
 
-ATTEMPTS, SECONDS, THREADS = 100_000, 60, 4
+ATTEMPTS, SECONDS, THREADS = 100_000, 60, int(os.environ.get("TETRAGON_TEST_RACE_THREADS", "4"))
 
 
 def race(env, daemon, name: str, place, text: str) -> None:
