@@ -428,15 +428,18 @@ TEST_CASE("compile: raw tracepoints") {
 
 TEST_CASE("compile: what is not served is refused") {
   MockKernel kernel;
-  CHECK(kernel.error(open_with("  selectors:\n  - matchActions:\n    - action: Sigkill\n")) ==
-        "spec.kprobes[0].selectors[0].matchActions[0].action: action \"Sigkill\" needs an action plugin that is not "
-        "installed (package tetragon-action-sigkill)");
+  CHECK(
+      kernel.error(open_with(
+          "  selectors:\n  - matchPIDs: [{operator: In, values: [5]}]\n    matchActions:\n    - action: Sigkill\n")) ==
+      "spec.kprobes[0].selectors[0].matchActions[0].action: action \"Sigkill\" needs an action plugin that is not "
+      "installed (package tetragon-action-sigkill)");
   CHECK(kernel.error("podSelector:\n  matchLabels:\n    app: web\n" + kOpen)
             .starts_with("spec.podSelector: podSelector selects pods or containers, which this version does not know"));
   const CompiledHook quiet = kernel.hook(open_with("  selectors:\n  - matchActions:\n    - action: NoPost\n"));
   CHECK(quiet.config.selectors[0].flags == TG_SELECTOR_NO_POST);
-  CHECK(kernel.warning(open_with("  selectors:\n  - matchActions:\n    - action: Post\n      rateLimit: 1m\n")) ==
-        "spec.kprobes[0].selectors[0].matchActions[0].rateLimit: not in this version: events are reported without it");
+  CHECK(kernel.error(open_with("  selectors:\n  - matchActions:\n    - action: Post\n      rateLimit: 1m\n")) ==
+        "spec.kprobes[0].selectors[0].matchActions[0].action: action \"Post\" with rateLimit, a stack trace or imaHash "
+        "needs an action plugin that is not installed (package tetragon-action-post)");
 }
 
 TEST_CASE("compile: types of plugins") {
