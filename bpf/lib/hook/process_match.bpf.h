@@ -5,8 +5,7 @@
 /*
  * What a selector asks of the process. Membership of binaries and pids was decided at exec and fork and is one bit
  * here; namespaces and capabilities are those of the task at this moment. A process that the map does not know is a
- * member of nothing and has changed nothing. Of the owner of a tracked socket, which need not be the one that runs, there
- * is only what the map has: as it was at exec or fork.
+ * member of nothing and has changed nothing.
  */
 
 #include "lib/hook/numbers.bpf.h"
@@ -55,26 +54,12 @@ static __always_inline __u32 tg_namespace_pid(void)
 	return view.pid;
 }
 
-static __always_inline __u32 tg_hit_pid(void *ctx, struct tg_hit *hit, bool in_namespace, const enum tg_context kind)
-{
-	struct tg_sock_owner *owner;
-
-	if (tg_hit_owned(hit)) {
-		owner = tg_hit_sock_owner(ctx, hit, kind);
-		if (!owner)
-			return 0;
-		return in_namespace ? owner->ns_pid : owner->process.pid;
-	}
-	return in_namespace ? tg_namespace_pid() : tg_tgid();
-}
-
-static __always_inline bool tg_pids_match(void *ctx, struct tg_hit *hit, const volatile struct tg_pid_match *pids,
-					  const enum tg_context kind)
+static __always_inline bool tg_pids_match(struct tg_hit *hit, const volatile struct tg_pid_match *pids)
 {
 	bool found;
 
 	found = tg_one_of(pids->values, pids->value_count, pids->set,
-			  tg_hit_pid(ctx, hit, pids->flags & TG_PID_NAMESPACE, kind));
+			  pids->flags & TG_PID_NAMESPACE ? tg_namespace_pid() : tg_tgid());
 	if (!found && pids->flags & TG_PID_FOLLOW) {
 		struct tg_process *process = tg_hit_process(hit);
 
@@ -179,18 +164,7 @@ static __noinline __u32 tg_live_namespace(__u32 which)
 	}
 }
 
-/* `which` is known to the verifier. */
-static __always_inline __u32 tg_hit_namespace(struct tg_hit *hit, __u32 which)
-{
-	struct tg_process *process;
-
-	if (!tg_hit_owned(hit))
-		return tg_live_namespace(which);
-	process = tg_hit_process(hit);
-	return process && which < TG_NS_COUNT ? process->namespaces[which] : 0;
-}
-
-static __always_inline bool tg_namespaces_match(struct tg_hit *hit, const volatile struct tg_selector *selector)
+static __always_inline bool tg_namespaces_match(const volatile struct tg_selector *selector)
 {
 	__u32 count = selector->namespace_count;
 
@@ -200,8 +174,8 @@ static __always_inline bool tg_namespaces_match(struct tg_hit *hit, const volati
 
 		tg_opaque(i);
 		match = &selector->namespaces[i];
-		if (!tg_result(match->op, tg_one_of(match->values, match->value_count, match->set,
-						    tg_hit_namespace(hit, match->ns))))
+		if (!tg_result(match->op,
+			       tg_one_of(match->values, match->value_count, match->set, tg_live_namespace(match->ns))))
 			return false;
 	}
 	return true;
@@ -211,7 +185,7 @@ static __always_inline bool tg_namespaces_changed(struct tg_hit *hit, __u32 mask
 {
 	struct tg_process *process = tg_hit_process(hit);
 
-	if (!process || tg_hit_owned(hit))
+	if (!process)
 		return false;
 	TG_ROLLED
 	for (__u32 i = 0; i < TG_NS_COUNT; i++) {
@@ -246,26 +220,7 @@ static __always_inline __u64 *tg_known_caps(struct tg_process *process, __u32 wh
 	}
 }
 
-static __always_inline __u64 tg_hit_caps(struct tg_hit *hit, __u32 which)
-{
-	struct tg_process *process;
-	__u64 caps = 0;
-
-	if (!tg_hit_owned(hit))
-		return tg_live_caps(which);
-	process = tg_hit_process(hit);
-	if (process)
-		caps = *tg_known_caps(process, which);
-	tg_opaque(caps); /* or the compiler makes one load for both, of which the verifier knows no type */
-	return caps;
-}
-
-static __always_inline __u32 tg_hit_user_namespace(struct tg_hit *hit)
-{
-	return tg_hit_owned(hit) ? tg_hit_namespace(hit, TG_NS_USER) : tg_user_namespace(tg_task());
-}
-
-static __always_inline bool tg_caps_match(struct tg_hit *hit, const volatile struct tg_selector *selector)
+static __always_inline bool tg_caps_match(const volatile struct tg_selector *selector)
 {
 	TG_ROLLED
 	for (__u32 i = 0; i < TG_CAPS_KINDS; i++) {
@@ -275,9 +230,9 @@ static __always_inline bool tg_caps_match(struct tg_hit *hit, const volatile str
 		match = &selector->caps[i];
 		if (!match->op)
 			continue;
-		if (match->namespaced && tg_hit_user_namespace(hit) == tg_hook.host_user_ns)
+		if (match->namespaced && tg_user_namespace(tg_task()) == tg_hook.host_user_ns)
 			return false;
-		if (!tg_result(match->op, tg_hit_caps(hit, i) & match->mask))
+		if (!tg_result(match->op, tg_live_caps(i) & match->mask))
 			return false;
 	}
 	return true;
@@ -288,9 +243,121 @@ static __always_inline bool tg_caps_changed(struct tg_hit *hit, const volatile s
 	struct tg_process *process = tg_hit_process(hit);
 	__u32 which = selector->cap_changes_kind;
 
-	if (!process || tg_hit_owned(hit))
+	if (!process)
 		return false;
 	return (*tg_known_caps(process, which) ^ tg_live_caps(which)) & selector->cap_changes;
+}
+
+/* ---- all of it ----------------------------------------------------------------------------------------------------- */
+
+/* But for the pids. */
+static __always_inline bool tg_process_matches(struct tg_hit *hit, const volatile struct tg_selector *selector)
+{
+	if ((selector->binaries.op || selector->parent_binaries.op) && !tg_groups_match(hit, selector))
+		return false;
+	if (selector->namespace_count && !tg_namespaces_match(selector))
+		return false;
+	if (!tg_caps_match(selector))
+		return false;
+	if (selector->ns_changes_op &&
+	    !tg_result(selector->ns_changes_op, tg_namespaces_changed(hit, selector->ns_changes)))
+		return false;
+	return !selector->cap_changes_op || tg_result(selector->cap_changes_op, tg_caps_changed(hit, selector));
+}
+
+/* The same of the owner of a tracked socket, which need not be the process that runs: there is only what the map has of
+ * it, as it was at exec or fork. */
+static __always_inline bool tg_owner_pids_match(const struct tg_process *process, const struct tg_sock_owner *owner,
+						const volatile struct tg_pid_match *pids)
+{
+	__u32 pid = 0;
+	bool found;
+
+	if (owner)
+		pid = pids->flags & TG_PID_NAMESPACE ? owner->ns_pid : owner->process.pid;
+	found = tg_one_of(pids->values, pids->value_count, pids->set, pid);
+	if (!found && pids->flags & TG_PID_FOLLOW)
+		found = process && tg_group_bit(process->groups, pids->group);
+	return tg_result(pids->op, found);
+}
+
+static __always_inline bool tg_owner_namespaces_match(const struct tg_process *process,
+						      const volatile struct tg_selector *selector)
+{
+	__u32 count = selector->namespace_count;
+
+	TG_ROLLED
+	for (__u32 i = 0; i < TG_HOOK_NAMESPACES && i < count; i++) {
+		const volatile struct tg_namespace_match *match;
+		__u32 number = 0;
+
+		tg_opaque(i);
+		match = &selector->namespaces[i];
+		if (process && match->ns < TG_NS_COUNT)
+			number = process->namespaces[match->ns];
+		if (!tg_result(match->op, tg_one_of(match->values, match->value_count, match->set, number)))
+			return false;
+	}
+	return true;
+}
+
+static __always_inline bool tg_owner_caps_match(struct tg_process *process, const volatile struct tg_selector *selector)
+{
+	TG_ROLLED
+	for (__u32 i = 0; i < TG_CAPS_KINDS; i++) {
+		const volatile struct tg_cap_match *match;
+		__u32 user = 0;
+		__u64 caps = 0;
+
+		tg_opaque(i);
+		match = &selector->caps[i];
+		if (!match->op)
+			continue;
+		if (process) {
+			user = process->namespaces[TG_NS_USER];
+			caps = *tg_known_caps(process, i);
+		}
+		if (match->namespaced && user == tg_hook.host_user_ns)
+			return false;
+		if (!tg_result(match->op, caps & match->mask))
+			return false;
+	}
+	return true;
+}
+
+static __always_inline bool tg_owner_matches(void *ctx, struct tg_hit *hit, const volatile struct tg_selector *selector,
+					     const enum tg_context kind)
+{
+	struct tg_process *process = hit->process;
+
+	if (selector->pids.op && !tg_owner_pids_match(process, tg_hit_sock_owner(ctx, hit, kind), &selector->pids))
+		return false;
+	if (selector->binaries.op &&
+	    !tg_result(selector->binaries.op, process && tg_group_bit(process->groups, selector->binaries.group)))
+		return false;
+	if (selector->parent_binaries.op &&
+	    !tg_result(selector->parent_binaries.op,
+		       process && tg_group_bit(process->parent_groups, selector->parent_binaries.group)))
+		return false;
+	if (selector->namespace_count && !tg_owner_namespaces_match(process, selector))
+		return false;
+	if (!tg_owner_caps_match(process, selector))
+		return false;
+	/* Nothing has changed that could be seen. */
+	if (selector->ns_changes_op && !tg_result(selector->ns_changes_op, false))
+		return false;
+	return !selector->cap_changes_op || tg_result(selector->cap_changes_op, false);
+}
+
+/* A function of its own, and all of the process in one place: else the verifier follows both ways at every part. */
+static __noinline int tg_either_matches(void *ctx, struct tg_hit *hit, const volatile struct tg_selector *selector,
+					const enum tg_context kind)
+{
+	if (tg_hit_owned(hit))
+		return tg_owner_matches(ctx, hit, selector, kind);
+	if (selector->pids.op && !tg_pids_match(hit, &selector->pids))
+		return false;
+	return tg_process_matches(hit, selector);
 }
 
 /* After a match, the next event takes another change. */

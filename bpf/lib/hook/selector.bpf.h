@@ -31,8 +31,11 @@ static __always_inline bool tg_selector_matches(void *ctx, struct tg_hit *hit,
 						const volatile struct tg_selector *selector, const enum tg_context kind)
 {
 	__u32 count = selector->filter_count;
+	bool tracked = tg_hook.flags & TG_HOOK_TRACKED_SOCKS;
 
-	if (selector->pids.op && !tg_pids_match(ctx, hit, &selector->pids, kind))
+	if (tracked && !tg_apart(tg_either_matches(ctx, hit, selector, kind)))
+		return false;
+	if (!tracked && selector->pids.op && !tg_pids_match(hit, &selector->pids))
 		return false;
 	if (count) {
 		TG_ROLLED
@@ -47,16 +50,7 @@ static __always_inline bool tg_selector_matches(void *ctx, struct tg_hit *hit,
 				return false;
 		}
 	}
-	if ((selector->binaries.op || selector->parent_binaries.op) && !tg_groups_match(hit, selector))
-		return false;
-	if (selector->namespace_count && !tg_namespaces_match(hit, selector))
-		return false;
-	if (!tg_caps_match(hit, selector))
-		return false;
-	if (selector->ns_changes_op &&
-	    !tg_result(selector->ns_changes_op, tg_namespaces_changed(hit, selector->ns_changes)))
-		return false;
-	if (selector->cap_changes_op && !tg_result(selector->cap_changes_op, tg_caps_changed(hit, selector)))
+	if (!tracked && !tg_process_matches(hit, selector))
 		return false;
 	if (count && !tg_filters_match(ctx, hit, selector->filters, count, false, kind))
 		return false;
