@@ -175,7 +175,7 @@ def probe_policy(name: str, section: str, path, place: str, number: int, action:
 @requires("btf", "uprobes")
 def test_programs(env):
     path = env.program("answers")
-    places = {"uprobes": "symbols: [answers_number]", "usdts": "provider: answers\n    name: memory"}
+    places = {"uprobes": "symbols: [answers_number, answers_middle]", "usdts": "provider: answers\n    name: memory"}
     texts = []
     for section, place in places.items():
         texts.append(probe_policy(f"{section}-kill", section, path, place, 1001, KILL))
