@@ -34,8 +34,8 @@ class Deed:
 
 
 def daemon_of(env):
-    if not (place() / "etc").exists():
-        for name in ("etc/secrets/key", "etc/passwd", "etc/group", "etc/other"):
+    for name in ("etc/secrets/key", "etc/passwd", "etc/other"):
+        if not (place() / name).exists():
             fresh(place() / name)
     return env.shared_daemon(f"--tracing-policy-dir={policies_folder()}")
 
@@ -273,7 +273,8 @@ def real_module(modprobe: str) -> None:
         return
     reader, writer = os.pipe()
     attempt(container(lambda: subprocess.run([modprobe, name], capture_output=True, check=False), writer))
-    os.close(reader), os.close(writer)
+    os.close(reader)
+    os.close(writer)
     assert not Path("/sys/module", name).exists(), f"{name} was loaded from a container"
     subprocess.run([modprobe, name], check=True, capture_output=True)
     assert Path("/sys/module", name).exists()
