@@ -16,10 +16,12 @@ from actions.acting import attempt
 from enforced import CONTENT, LIBRARY, fresh, place, policies_folder, program
 from lib import requires, timeout
 from lib.policies import CLONE_NEWNET, CLONE_NEWPID, LIBC, check_loaded, hits, syscall
+from ways_around import POLICIES as WAYS_POLICIES, Trier, try_all
 
 KIND = "process_lsm"
 NEW_USER = 0x10000000
 CLOSED = 44721  # no one listens, no policy names it
+TRIER: list[Trier] = []
 
 
 @dataclass
@@ -34,10 +36,11 @@ class Deed:
 
 
 def daemon_of(env):
-    for name in ("etc/secrets/key", "etc/passwd", "etc/other"):
-        if not (place() / name).exists():
-            fresh(place() / name)
-    return env.shared_daemon(f"--tracing-policy-dir={policies_folder()}")
+    if not TRIER:
+        # Makes etc/secrets/key and etc/passwd, too.
+        TRIER.append(Trier(env))
+        fresh(place() / "etc/other")
+    return env.shared_daemon(f"--tracing-policy-dir={policies_folder(WAYS_POLICIES)}")
 
 
 def check(daemon, name: str, deed: Deed, denied: bool) -> None:
@@ -77,7 +80,15 @@ def runs(*command) -> Callable:
 def test_all_are_loaded(env):
     listed = check_loaded(daemon_of(env))
     names = {re.search(r"^  name: (\S+)", path.read_text(), re.M)[1] for path in LIBRARY.glob("*.yaml")}
-    assert set(listed) == names, (listed, names)
+    assert set(listed) >= names, (listed, names)
+
+
+@requires("bpf_lsm", "trampolines")
+@timeout(120)
+def test_ways_around(env):
+    """Before the other cases: they make the files anew."""
+    daemon_of(env)
+    try_all(TRIER[0])
 
 
 # ---- files -----------------------------------------------------------------------------------------------------------
