@@ -4,6 +4,8 @@
 #include <optional>
 #include <utility>
 
+#include "preemption.h"
+
 namespace tetragon::kprobe_plugin {
 namespace {
 
@@ -97,6 +99,9 @@ sdk::Result<std::vector<Choice>> choose(const sdk::Host& host, const sdk::HookRe
     order = {*forced};
   } else if (fentries) {
     order = {Backend::fentry};
+  } else if (request.has_verdict() && preempts_kernel_code()) {
+    // Kprobes run with preemption off: no call is missed.
+    order = {Backend::kprobe, Backend::fentry, Backend::syscall_tracepoint};
   } else if (request.targets().size() == 1 || (request.has_verdict() && request.targets().size() <= kMostTrampolines)) {
     order = {Backend::fentry, Backend::kprobe, Backend::syscall_tracepoint};
   } else {

@@ -15,6 +15,7 @@
 #include "kprobe.bpf.elf.h"
 #include "kprobe_multi.bpf.elf.h"
 #include "override.bpf.elf.h"
+#include "preemption.h"
 #include "shared/action.h"
 #include "syscalls.h"
 
@@ -31,6 +32,11 @@ constexpr const char* kWhatWouldWork =
     "where the kernel has BPF trampolines; Override of system calls and of functions in "
     "/sys/kernel/debug/error_injection/list on a kernel with CONFIG_FUNCTION_ERROR_INJECTION; Sigkill, which ends the "
     "process but does not keep the call from being done";
+
+constexpr const char* kMayMiss =
+    "this kernel interrupts BPF trampolines (preempt=full) and leaves out their programs for other tasks meanwhile: "
+    "under "
+    "load a call can pass that Override should have answered; use lsmhooks, or boot with preempt=voluntary";
 
 }  // namespace
 
@@ -56,6 +62,11 @@ class Kprobe {
       if (attached.ok()) {
         const std::string reason = failed.empty() ? choice.reason : failed;
         hook.say("backend", name + ": " + reason);
+        if (request.has_verdict() && choice.backend == Backend::fentry && preempts_kernel_code()) {
+          hook.say("warning", kMayMiss);
+          host_.warn("policy " + std::string(request.policy()) + ": " +
+                     std::string(sdk::view(request.targets()[0]->name)) + ": " + kMayMiss);
+        }
         host_.debug("policy " + std::string(request.policy()) + ": " +
                     std::string(sdk::view(request.targets()[0]->name)) +
                     (request.targets().size() > 1 ? " and others" : "") + " by " + name + " (" + reason + ")");
