@@ -25,6 +25,7 @@ constexpr std::uint32_t kMemberSize11 = offsetof(tetragon_arg_member, path) + si
 constexpr std::uint32_t kOperatorSize11 = offsetof(tetragon_operator, parse_value) + sizeof(void*);
 
 constexpr std::uint32_t kMostMembers = TG_HOOK_RANGES;
+constexpr std::uint32_t kActionFlags = TETRAGON_ACTION_ENFORCES | TETRAGON_ACTION_VERDICT;
 constexpr std::uint32_t kLargestStruct = 64u << 10;
 constexpr std::uint32_t kMostElements = 1024;
 constexpr std::uint64_t kLongestText = 4096;
@@ -172,6 +173,11 @@ Result<void> check_action(const tetragon_action_type& action) {
   }
   if (action.where != TETRAGON_ACTION_USER && action.where != TETRAGON_ACTION_KERNEL) {
     return bad("action.where is " + number(action.where) + ", which this host does not know");
+  }
+  if (TETRAGON_HAS(&action, more_names)) TETRAGON_TRY(check_text("action.more_names", action.more_names, false));
+  // One that is not understood could be the one that keeps it from acting.
+  if (TETRAGON_HAS(&action, flags) && (action.flags & ~kActionFlags) != 0) {
+    return bad("action.flags is " + number(action.flags) + ", of which this host knows " + number(kActionFlags));
   }
   return {};
 }

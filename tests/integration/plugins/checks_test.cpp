@@ -70,7 +70,7 @@ TEST_CASE("unresolved symbol") {
 
 TEST_CASE("newer ABI") {
   Folder folder;
-  expect_refused(folder, folder.put("newer_abi"), {"needs plugin ABI 1.99", "this host has 1.1"});
+  expect_refused(folder, folder.put("newer_abi"), {"needs plugin ABI 1.99", "this host has 1.2"});
 }
 
 TEST_CASE("wrong struct size") {
@@ -91,6 +91,12 @@ TEST_CASE("wrong id") {
 TEST_CASE("no table") {
   Folder folder;
   expect_refused(folder, folder.put("no_table"), {"exactly the table of its kind (hook)"});
+}
+
+TEST_CASE("unknown flags of an action") {
+  Folder folder;
+  expect_refused(folder, folder.put("action_flags", "actions/action_flags.so"),
+                 {"action.flags is 65, of which this host knows 3"});
 }
 
 TEST_CASE("short records") {

@@ -52,7 +52,8 @@ TEST_CASE("hooks of policies") {
                        ++before;
                        return {};
                      },
-                     [&](tetragon::bpf_runtime::Object&) -> Result<void> {
+                     [&](tetragon::bpf_runtime::Object&, std::uint32_t deliver) -> Result<void> {
+                       CHECK(deliver == 0);
                        ++after;
                        return {};
                      }};

@@ -143,7 +143,7 @@ TEST_CASE("action") {
   host.host.start_all();
   REQUIRE(host.host.actions().size() == 1);
   const auto number = host.host.actions()[0].plugin;
-  tetragon_action_call call{sizeof(call), 0, {0, 42, 0}, {"p", 1}, {"abc", 3}};
+  tetragon_action_call call{sizeof(call), 0, {0, 42, 0}, {"p", 1}, {"abc", 3}, {"TestAction", 10}};
   CHECK(host.host.execute(number, call).ok());
   CHECK(host.logged("test.action: action on 42 with abc"));
   call.argument = {"throw", 5};
