@@ -42,6 +42,9 @@ std::string info_text(const policy::PolicyStatus& status) {
   const auto add = [&](std::string_view what, uint64_t count) {
     if (count != 0) text += (text.empty() ? "" : "\n") + std::string(what) + ": " + std::to_string(count);
   };
+  // The API has no fields for words that it does not know.
+  add("plugins' own actions done", status.actions.done[TG_ACTION_UNKNOWN]);
+  add("plugins' own actions left out in monitor mode", status.actions.monitored[TG_ACTION_UNKNOWN]);
   uint64_t failed = 0;
   for (const uint64_t one : status.actions.failed) failed += one;
   add("actions that failed", failed);

@@ -9,7 +9,7 @@ from acting import MARK
 from lib import Skip, requires, sensor
 from lib.examples import (Noting, check_frozen, on_classic_tracepoint, on_lsm, on_program, on_raw_tracepoint, on_system_call)
 from lib.features import probe
-from lib.policies import check_loaded, new_folder, syscall
+from lib.policies import check_loaded, new_folder, states, syscall
 
 FIRST = MARK + 20000
 GETSID = 124 if os.uname().machine == "x86_64" else 156
@@ -66,6 +66,8 @@ def test_every_kind_of_hook(env):
                 check_frozen(daemon, notes, name, use, kind)
                 daemon.tetra("tracingpolicy", "set-mode", name, "monitor")
                 check_frozen(daemon, notes, name, use, kind, monitor=True)
+            for name, one in states(daemon).items():
+                assert "plugins' own actions done: 1" in one["info"] and "left out in monitor mode: 1" in one["info"], (name, one)
             # The guard knows that Freeze enforces.
             file = env.tmp / "all.yaml"
             file.write_text(on_raw_tracepoint("all", numbers, GETSID).partition("    selectors:")[0] +
