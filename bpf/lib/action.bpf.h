@@ -74,7 +74,7 @@ static __always_inline struct tg_hook_scratch *tg_chain_scratch(void *ctx)
 {
 	struct tg_hook_scratch *scratch;
 
-	for (__u32 i = 0; i < TG_SCRATCH_COUNT; i++) {
+	for (__u32 i = 0; i < TG_SCRATCH_MOST; i++) {
 		__u32 key = i;
 
 		scratch = bpf_map_lookup_elem(&tg_hook_scratch, &key);

@@ -11,6 +11,7 @@
 
 #include "core/bpf_runtime/failure.h"
 #include "core/bpf_runtime/feature_programs.h"
+#include "core/bpf_runtime/preemption.h"
 #include "core/util/file.h"
 #include "core/util/strings.h"
 
@@ -228,6 +229,11 @@ Features probe_features(const std::string& btf_path) {
     return args.ok() ? std::string() : args.error().message();
   });
   prober.add("kprobe", kprobe);
+  prober.add("uninterrupted_trampolines",
+             preempts_kernel_code()
+                 ? "this kernel interrupts BPF trampolines (preempt=full) and leaves out their programs "
+                   "for other tasks meanwhile"
+                 : "");
 
   const std::string denied = "Operation not permitted";
   const std::string hint = permission_hint();

@@ -14,11 +14,18 @@
 
 #include "core/bpf_runtime/failure.h"
 #include "core/bpf_runtime/libbpf_log.h"
+#include "core/bpf_runtime/preemption.h"
 #include "core/bpf_runtime/prepared_elf.h"
 #include "core/bpf_runtime/tracepoint_section.h"
 #include "core/util/strings.h"
 
 namespace tetragon::bpf_runtime {
+namespace {
+
+// Elements of kScratchMap where the kernel does not interrupt programs for other tasks; else what the object declares.
+constexpr std::uint32_t kScratches = 3;
+
+}  // namespace
 
 Runtime::Runtime(RuntimeOptions options) : options_(std::move(options)) {
   for (std::size_t n = 0; n < kSharedMaps.size(); ++n) {
@@ -150,6 +157,8 @@ Result<void> Runtime::bind_shared_maps(Object& object) {
         bpf_map__set_max_entries(map, static_cast<std::uint32_t>(ring_size()));
       } else if (shared.name == kProcessMap) {
         bpf_map__set_max_entries(map, options_.process_entries);
+      } else if (shared.name == kScratchMap && !preempts_kernel_code()) {
+        bpf_map__set_max_entries(map, kScratches);
       }
       continue;
     }

@@ -11,12 +11,17 @@
 #include "lib/base.bpf.h"
 #include "lib/hook/value.bpf.h"
 
+/* How many a program tries. Hooks that must not miss a hit define it as TG_SCRATCH_MOST is: where the kernel interrupts
+ * programs for other tasks, the map has so many (core/bpf_runtime/runtime.cpp), else 3. */
+#ifndef TG_SCRATCH_COUNT
 #define TG_SCRATCH_COUNT 3
+#endif
+#define TG_SCRATCH_MOST 12
 
 /* Shared through the host. */
 struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
-	__uint(max_entries, TG_SCRATCH_COUNT);
+	__uint(max_entries, TG_SCRATCH_MOST);
 	__type(key, __u32);
 	__type(value, struct tg_hook_scratch);
 } tg_hook_scratch SEC(".maps");

@@ -4,8 +4,6 @@
 #include <optional>
 #include <utility>
 
-#include "preemption.h"
-
 namespace tetragon::kprobe_plugin {
 namespace {
 
@@ -99,7 +97,7 @@ sdk::Result<std::vector<Choice>> choose(const sdk::Host& host, const sdk::HookRe
     order = {*forced};
   } else if (fentries) {
     order = {Backend::fentry};
-  } else if (request.has_verdict() && preempts_kernel_code()) {
+  } else if (request.has_verdict() && !host.feature("uninterrupted_trampolines").ok()) {
     // Kprobes run with preemption off: no call is missed.
     order = {Backend::kprobe, Backend::fentry, Backend::syscall_tracepoint};
   } else if (request.targets().size() == 1 || (request.has_verdict() && request.targets().size() <= kMostTrampolines)) {

@@ -15,7 +15,6 @@
 #include "kprobe.bpf.elf.h"
 #include "kprobe_multi.bpf.elf.h"
 #include "override.bpf.elf.h"
-#include "preemption.h"
 #include "shared/action.h"
 #include "syscalls.h"
 
@@ -62,7 +61,8 @@ class Kprobe {
       if (attached.ok()) {
         const std::string reason = failed.empty() ? choice.reason : failed;
         hook.say("backend", name + ": " + reason);
-        if (request.has_verdict() && choice.backend == Backend::fentry && preempts_kernel_code()) {
+        if (request.has_verdict() && choice.backend == Backend::fentry &&
+            !host_.feature("uninterrupted_trampolines").ok()) {
           hook.say("warning", kMayMiss);
           host_.warn("policy " + std::string(request.policy()) + ": " +
                      std::string(sdk::view(request.targets()[0]->name)) + ": " + kMayMiss);

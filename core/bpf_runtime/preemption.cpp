@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "preemption.h"
+#include "core/bpf_runtime/preemption.h"
 
 #include <sys/utsname.h>
 
 #include <fstream>
 #include <sstream>
 
-namespace tetragon::kprobe_plugin {
+namespace tetragon::bpf_runtime {
 namespace {
 
 std::string read(const std::string& path) {
@@ -51,4 +51,4 @@ bool preempts_kernel_code() {
                               read(std::string("/boot/config-") + name.release));
 }
 
-}  // namespace tetragon::kprobe_plugin
+}  // namespace tetragon::bpf_runtime

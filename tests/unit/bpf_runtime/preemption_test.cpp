@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "preemption.h"
+#include "core/bpf_runtime/preemption.h"
 
 #include <doctest/doctest.h>
 
-using tetragon::kprobe_plugin::preempts_kernel_code;
+using tetragon::bpf_runtime::preempts_kernel_code;
 
 TEST_CASE("preemption: what the running kernel says counts most") {
   CHECK(preempts_kernel_code("none voluntary (full)\n", "preempt=none", "#1 SMP PREEMPT_DYNAMIC", ""));

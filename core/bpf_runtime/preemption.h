@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-// Whether the kernel takes the CPU from a task while it runs in the kernel. A BPF trampoline's program that was
-// interrupted so is not entered by the next task on this CPU (the kernel guards against recursion per CPU): its hook
-// misses calls.
+// Whether the kernel takes the CPU from a task while it runs in the kernel. Then several tasks are within programs on
+// one CPU at once. A BPF trampoline's program that was interrupted so is not entered by the next task on this CPU (the
+// kernel guards against recursion per CPU): its hook misses calls.
 
 #include <string>
 #include <string_view>
 
-namespace tetragon::kprobe_plugin {
+namespace tetragon::bpf_runtime {
 
 // `switchable`: /sys/kernel/debug/sched/preempt ("none voluntary (full)"), empty where it cannot be read;
 // `command_line`: /proc/cmdline; `version`: of uname; `config`: the lines of the kernel's configuration, as far as
@@ -18,4 +18,4 @@ bool preempts_kernel_code(std::string_view switchable, std::string_view command_
 // Of this machine.
 bool preempts_kernel_code();
 
-}  // namespace tetragon::kprobe_plugin
+}  // namespace tetragon::bpf_runtime
