@@ -12,6 +12,7 @@
 #include <cerrno>
 #include <cstring>
 
+#include "bpf/shared/scratch.h"
 #include "core/bpf_runtime/failure.h"
 #include "core/bpf_runtime/libbpf_log.h"
 #include "core/bpf_runtime/preemption.h"
@@ -153,6 +154,13 @@ Result<void> Runtime::bind_shared_maps(Object& object) {
       continue;
     }
     if (!shared.fd) {
+      // Whoever is first makes it: one that was built with other headers would keep out all that come after.
+      if (shared.name == kScratchMap && bpf_map__value_size(map) != TG_HOOK_SCRATCH_BYTES) {
+        return Error(Code::invalid, "BPF object " + quoted(object.name_) + " declares the shared map " +
+                                        quoted(shared.name) + " with value size " +
+                                        std::to_string(bpf_map__value_size(map)) + ", this host with " +
+                                        std::to_string(TG_HOOK_SCRATCH_BYTES) + ": build it with the SDK of this host");
+      }
       if (shared.name == kRingMap) {
         bpf_map__set_max_entries(map, static_cast<std::uint32_t>(ring_size()));
       } else if (shared.name == kProcessMap) {

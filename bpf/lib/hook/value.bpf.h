@@ -10,6 +10,7 @@
 #include "lib/base.bpf.h"
 #include "shared/hook.h"
 #include "shared/hook_args.h"
+#include "shared/scratch.h"
 
 /* How a program of each type hands its arguments over. Always a compile-time constant. */
 enum tg_context {
@@ -61,6 +62,7 @@ struct tg_hook_scratch {
 };
 
 _Static_assert(sizeof(struct tg_hook_scratch) <= 32768, "a per-CPU element has at most 32 KiB");
+_Static_assert(sizeof(struct tg_hook_scratch) == TG_HOOK_SCRATCH_BYTES, "say the new size in shared/scratch.h");
 
 /* A reader: fills *value from `raw` (the value that the slot's load gave: a pointer, a number, an offset). It sets
  * status on failure and never leaves a value empty without one. `slot` is a compile-time or verifier-time constant. */

@@ -2,6 +2,7 @@
 """Words of policies from outside of the tree: the examples of the SDK, built against the installed SDK, in a running daemon."""
 
 import os
+import re
 import shutil
 from pathlib import Path
 
@@ -145,6 +146,8 @@ def test_action_with_another_layout(env):
     text = header.read_text()
     assert text.count("struct tg_chain {\n") == 1
     header.write_text(text.replace("struct tg_chain {\n", "struct tg_chain {\n\t__u64 of_another_version;\n"))
+    header = prefix / "share/tetragon/bpf/shared/scratch.h"
+    header.write_text(re.sub(r"(?<=SCRATCH_BYTES )\d+", lambda size: str(int(size[0]) + 8), header.read_text()))
     plugins = build_plugins(env, prefix, "actions")
     policy = env.tmp / "policy.yaml"
     policy.write_text(on_system_call("mixed", "syscall-tracepoint", 7790002))
