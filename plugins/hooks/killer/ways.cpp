@@ -11,6 +11,8 @@ namespace tetragon::killer_plugin {
 namespace {
 
 constexpr std::string_view kSecurity = "security_";
+// Beyond so many functions, attaching and detaching kprobes one by one takes seconds.
+constexpr std::size_t kMostSingle = 64;
 
 bool all_syscalls(const sdk::HookRequest& request) {
   const auto targets = request.targets();
@@ -104,6 +106,8 @@ std::vector<Choice> choose(const sdk::Host& host, const sdk::HookRequest& reques
     order = {Way::kprobe_multi, Way::kprobe};
   } else if (!syscalls) {
     order = {Way::fmod_ret, Way::kprobe_multi, Way::kprobe};
+  } else if (request.targets().size() > kMostSingle && !wish.meets) {
+    order = {Way::kprobe_multi, Way::syscall_tracepoint, Way::kprobe, Way::fmod_ret};
   } else {
     order = {Way::kprobe_multi, Way::kprobe, Way::fmod_ret, Way::syscall_tracepoint};
   }

@@ -104,6 +104,18 @@ TEST_CASE_FIXTURE(Fixture, "signals: down to the tracepoints of system calls") {
   CHECK(says("the number of __x64_sys_newer is not known"));
 }
 
+TEST_CASE_FIXTURE(Fixture, "many system calls: not one by one, unless nothing else answers") {
+  for (std::uint32_t n = 2; n < 100; ++n) request.targets.push_back({"__x64_sys_" + std::to_string(n), "", 0, 0, n});
+  lacks({"kprobe_multi"});
+  CHECK(add() == "syscall-tracepoint: kprobe-multi: no kprobe_multi");
+  request.attributes["meets"] = "1";
+  CHECK(add().starts_with("kprobe: "));
+  request.attributes.erase("meets");
+  request.attributes["answers"] = "1";
+  CHECK(add().starts_with("kprobe: "));
+  CHECK(open().back()->attachments.size() == 100);
+}
+
 TEST_CASE_FIXTURE(Fixture, "options and the policy's own hooks") {
   request.flags = TETRAGON_HOOK_NO_MULTI;
   CHECK(add() == "kprobe: kprobe-multi: an option forbids it");
