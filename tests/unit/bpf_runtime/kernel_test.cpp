@@ -6,6 +6,7 @@
 #include <array>
 
 #include "bpf/shared/process.h"
+#include "bpf/shared/scratch.h"
 #include "kernel_support.h"
 #include "missing.bpf.elf.h"
 #include "other_layout.bpf.elf.h"
@@ -107,6 +108,20 @@ TEST_CASE("shared maps are one, and must be declared alike") {
   auto account = runtime.cpu_account();
   REQUIRE(account.ok());
   CHECK(account->seq.size() >= 1);
+}
+
+TEST_CASE("a work space of another layout is not made for the first who wants one") {
+  if (!kernel_allows()) {
+    return;
+  }
+  Runtime runtime(RuntimeOptions{});
+  auto first = runtime.open("first", std::as_bytes(std::span(tetragon_bpf_other_layout)));
+  REQUIRE(first.ok());
+  auto loaded = (*first)->load();
+  REQUIRE_FALSE(loaded.ok());
+  CHECK(loaded.error().message() ==
+        "BPF object \"first\" declares the shared map \"tg_hook_scratch\" with value size 8, this host with " +
+            std::to_string(TG_HOOK_SCRATCH_BYTES) + ": build it with the SDK of this host");
 }
 
 TEST_CASE("map operations and their answers") {
