@@ -184,9 +184,9 @@ policy::ManagerHost PolicyHost::functions() {
     const uint32_t key = number;
     tg_enforcer_missed missed{};
     // Without the map nobody has been notified yet.
-    if (auto read = state_.runtime->shared_map_lookup(bpf_runtime::kEnforcerMissedMap,
-                                                      std::as_bytes(std::span(&key, 1)),
-                                                      std::as_writable_bytes(std::span(&missed, 1)));
+    if (auto read =
+            state_.runtime->shared_map_lookup(bpf_runtime::kEnforcerMissedMap, std::as_bytes(std::span(&key, 1)),
+                                              std::as_writable_bytes(std::span(&missed, 1)));
         !read.ok()) {
       return tg_enforcer_missed{};
     }

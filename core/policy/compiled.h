@@ -59,7 +59,7 @@ struct CompiledHook {
   std::vector<HookTarget> targets;
   std::vector<CompiledAction> actions;  // those of the entry and those of the return
   std::map<std::string, std::string> attributes;
-  hook::HookInfo info;  // likewise without its number
+  hook::HookInfo info;          // likewise without its number
   bool meets_enforcer = false;  // enforcers answer for one of its functions: its program has to run first
 };
 
