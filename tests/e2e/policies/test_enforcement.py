@@ -20,6 +20,7 @@ from ways_around import POLICIES as WAYS_POLICIES, Trier, try_all
 
 KIND = "process_lsm"
 NEW_USER = 0x10000000
+MSG_FASTOPEN = 0x20000000
 CLOSED = 44721  # no one listens, no policy names it
 TRIER: list[Trier] = []
 
@@ -318,17 +319,37 @@ def own_network(*addresses: str) -> None:
         subprocess.run(["ip", "addr", "add", address, "dev", "lo", *(["nodad"] if ":" in address else [])], check=True)
 
 
-def reach(address: str, mark: Path | None = None) -> None:
-    """A connection to a listener of this process; whether it came there is what the listener says."""
+def by_connect(client, address: tuple) -> None:
+    client.connect(address)
+
+
+def by_message(client, address: tuple) -> None:
+    """A datagram, or a TCP connection that begins with its data."""
+    client.sendto(b"x", MSG_FASTOPEN if client.type == socket.SOCK_STREAM else 0, address)
+
+
+def without_family(client, address: tuple) -> None:
+    raw = struct.pack("=HH4s8x", 0, socket.htons(address[1]), socket.inet_aton(address[0]))
+    raising(LIBC.sendto(client.fileno(), b"x", 1, 0, raw, len(raw)))
+
+
+def reach(address: str, mark: Path | None = None, how=by_connect, kind=socket.SOCK_STREAM) -> None:
+    """To a listener of this process; whether it came there is what the listener says."""
     family = socket.AF_INET6 if ":" in address else socket.AF_INET
-    with socket.create_server((address, 0), family=family) as server, socket.socket(family, socket.SOCK_STREAM) as client:
+    with socket.socket(family, kind) as server, socket.socket(family, kind) as client:
+        server.bind((address, 0))
         server.settimeout(1)
+        if kind == socket.SOCK_STREAM:
+            server.listen()
         try:
-            client.connect(server.getsockname()[:2])
+            how(client, server.getsockname()[:2])
         finally:
             if mark is not None:
                 try:
-                    server.accept()[0].close()
+                    if kind == socket.SOCK_STREAM:
+                        server.accept()[0].close()
+                    else:
+                        server.recv(1)
                     mark.write_text("came")
                 except TimeoutError:
                     mark.unlink(missing_ok=True)
@@ -339,23 +360,29 @@ def reach(address: str, mark: Path | None = None) -> None:
 def test_egress(env):
     mark = place() / "came"
 
-    def outward(address: str):
+    def outward(address: str, hook: str = "socket_connect", how=by_connect, kind=socket.SOCK_STREAM):
         def act():
             own_network("198.51.100.7/32", "2001:db8::7/128")
-            reach(address, mark)
-        return Deed("socket_connect", act, "EPERM", mark.exists, lambda: mark.unlink(missing_ok=True))
-    prove(env, "deny-egress", outward("198.51.100.7"), outward("2001:db8::7"))
+            reach(address, mark, how, kind)
+        return Deed(hook, act, "EPERM", mark.exists, lambda: mark.unlink(missing_ok=True))
+    prove(env, "deny-egress", outward("198.51.100.7"), outward("2001:db8::7"), outward("::ffff:198.51.100.7"),
+          outward("198.51.100.7", "socket_sendmsg", by_message), outward("198.51.100.7", "socket_sendmsg", by_message, socket.SOCK_DGRAM),
+          outward("2001:db8::7", "socket_sendmsg", by_message, socket.SOCK_DGRAM),
+          outward("198.51.100.7", "socket_sendmsg", without_family, socket.SOCK_DGRAM))
 
     def inward():
         own_network("10.20.30.40/32", "fd00::7/128")
-        for address in ("127.0.0.1", "10.20.30.40", "::1", "fd00::7"):
+        for address in ("127.0.0.1", "10.20.30.40", "::1", "fd00::7", "::ffff:10.20.30.40"):
             reach(address)
+            reach(address, how=by_message)
+            reach(address, how=by_message, kind=socket.SOCK_DGRAM)
 
     def local():
         with socket.socket(socket.AF_UNIX) as server, socket.socket(socket.AF_UNIX) as client:
             server.bind(b"\0tetragon-enforcement")
             server.listen()
             client.connect(b"\0tetragon-enforcement")
+            client.send(b"x")
     allowed(inward, local)
 
 
@@ -372,8 +399,9 @@ def test_wget_443(env):
                 return True
             except TimeoutError:
                 return False
-        prove(env, "wget-443", Deed("socket_connect", runs(wget, "connect", "127.0.0.1", 443), "EPERM", came))
-        allowed(runs(wget, "connect", "127.0.0.1", 444), runs(other, "connect", "127.0.0.1", 443))
+        prove(env, "wget-443", Deed("socket_connect", runs(wget, "connect", "127.0.0.1", 443), "EPERM", came),
+              Deed("socket_sendmsg", runs(wget, "fastopen", "127.0.0.1", 443), "EPERM", came))
+        allowed(runs(wget, "connect", "127.0.0.1", 444), runs(wget, "fastopen", "127.0.0.1", 444), runs(other, "connect", "127.0.0.1", 443))
         assert attempt(runs(wget, "connect", "127.0.0.1", CLOSED))[1] == "ECONNREFUSED"
         beside.accept()[0].close()
         assert came()

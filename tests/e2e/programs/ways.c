@@ -219,11 +219,15 @@ static int try_io_uring(const struct target* at) {
   return result;
 }
 
-static int connect_to(const char* address, const char* port) {
+static int connect_to(const char* how, const char* address, const char* port) {
   struct sockaddr_in to = {.sin_family = AF_INET, .sin_port = htons((unsigned short)atoi(port))};
   if (inet_pton(AF_INET, address, &to.sin_addr) != 1) return usage;
   const int fd = socket(AF_INET, SOCK_STREAM, 0);
-  return fd >= 0 && connect(fd, (struct sockaddr*)&to, sizeof(to)) == 0 ? 0 : errno;
+  if (fd < 0) return errno;
+  if (strcmp(how, "fastopen") == 0) {
+    return sendto(fd, "x", 1, MSG_FASTOPEN, (struct sockaddr*)&to, sizeof(to)) == 1 ? 0 : errno;
+  }
+  return connect(fd, (struct sockaddr*)&to, sizeof(to)) == 0 ? 0 : errno;
 }
 
 static const struct {
@@ -245,7 +249,7 @@ static const struct {
 
 int main(int argc, char** argv) {
   if (argc == 2 && strcmp(argv[1], "nothing") == 0) return 0;
-  if (argc == 4 && strcmp(argv[1], "connect") == 0) return connect_to(argv[2], argv[3]);
+  if (argc == 4) return connect_to(argv[1], argv[2], argv[3]);
   if (argc < 6) return usage;
   struct target at = {.folder = argv[2], .name = argv[3], .scratch = argv[5], .more = argc > 6 ? argv[6] : ""};
   const int writes = strcmp(argv[4], "w") == 0;
