@@ -1,9 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """lsmhooks: the hooks of the security modules."""
 
+import hashlib
 import os
+import shutil
 import socket
 import subprocess
+from pathlib import Path
 
 from lib import requires
 from lib.policies import check_loaded, child, folder_of, hit, hits, new_folder, policy
@@ -37,6 +40,13 @@ POLICIES = [policy("lsm-files", f"""
     args: [{{index: 0, type: path}}, {{index: 1, type: dentry}}]
     selectors:
     - matchArgs: [{{index: 0, operator: Equal, values: ["{PLACE}"]}}]
+"""), policy("lsm-hashes", """
+  lsmhooks:
+  - hook: bprm_check_security
+    args: [{index: 0, type: linux_binprm}]
+    selectors:
+    - matchArgs: [{index: 0, operator: Postfix, values: ["/hashed"]}]
+      matchActions: [{action: Post, imaHash: true}]
 """)]
 
 
@@ -49,6 +59,19 @@ def daemon_of(env):
 @requires("bpf_lsm")
 def test_loaded(env):
     assert len(check_loaded(daemon_of(env))) == len(POLICIES)
+
+
+@requires("bpf_lsm")
+def test_hash_of_a_program(env):
+    """IMA hashes the file when it is asked, whether or not it has a policy of its own."""
+    program = shutil.copy(shutil.which("true"), PLACE / "hashed")
+    daemon = daemon_of(env)
+    started = subprocess.Popen([program])
+    assert started.wait() == 0
+    event = hit(daemon, "lsm-hashes", started.pid, kind=KIND)
+    algorithm, digest = event["ima_hash"].split(":")
+    assert digest == hashlib.new(algorithm, Path(program).read_bytes()).hexdigest(), event
+    assert event["action"] == "KPROBE_ACTION_POST", event
 
 
 @requires("bpf_lsm")
