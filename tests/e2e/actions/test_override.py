@@ -268,6 +268,35 @@ def test_trampolines_do_not_undo_kprobes(env):
         assert attempt(create("meet-zero-c"))[1] == "done" and not (PLACE / "meet-zero-c").exists()
 
 
+@requires("override")
+def test_enforcers_and_trampolines(env):
+    """The same between plugins: an enforcer's kprobes, and a hook that sees the return."""
+    number = MARK + 43
+    looks = on_getsid("looks", MARK + 44, "{action: Post}", more="return: true\n    returnArg: {index: 0, type: int}")
+    enforcer = policy("enforcer", f"""
+  enforcers: [{{calls: [sys_getsid]}}]
+  tracepoints:
+  - subsystem: raw_syscalls
+    event: sys_enter
+    raw: true
+    args: [{{index: 0, type: int64, resolve: di}}, {{index: 1, type: int64}}]
+    selectors:
+    - matchArgs: [{{index: 0, operator: Equal, values: ["{number}"]}}, {{index: 1, operator: Equal, values: ["124"]}}]
+      matchActions: [{{action: NotifyEnforcer, argError: -75}}]
+""")
+    with env.daemon() as daemon:
+        for first, second in (("looks", "enforcer"), ("enforcer", "looks")):
+            for name in (first, second):
+                add(env, daemon, looks if name == "looks" else enforcer)
+            info = {name: one["info"].replace('"', "") for name, one in states(daemon).items()}
+            by_kprobe = first == "enforcer"
+            assert ("backend=kprobe:" if by_kprobe else "backend=fentry:") in info["looks"], info
+            assert ("backend=kprobe" if by_kprobe else "backend=fmod-ret:") in info["enforcer"], info
+            assert attempt(lambda: syscall_or_raise("getsid", number))[1] == "EOVERFLOW", (first, second)
+            for name in (first, second):
+                daemon.tetra("tracingpolicy", "delete", name)
+
+
 def syscall_or_raise(name: str, *arguments) -> None:
     if syscall(name, *arguments) == -1:
         raise OSError(ctypes.get_errno(), "")
