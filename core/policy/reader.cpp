@@ -247,7 +247,10 @@ std::optional<std::string> Reader::word(std::string_view text, Words words, std:
     for (const Vocabulary::Operator& one : vocabulary_.operators) allowed.emplace_back(one.name);
   } else if (words == Words::action) {
     if (const ActionType* action = find_action(text)) return std::string(action->name);
-    for (const Vocabulary::Action& action : vocabulary_.actions) allowed.emplace_back(action.name);
+    // Most of them serve the language's own.
+    for (const Vocabulary::Action& action : vocabulary_.actions) {
+      if (find_action(action.name) == nullptr) allowed.emplace_back(action.name);
+    }
   } else if (words == Words::in_not_in || words == Words::binary_operator) {
     if (const Operator* op = find_operator(text)) text = op->name;
   }

@@ -85,3 +85,5 @@ def test_without_the_plugins(env):
         file.write_text(on_system_call("missing", "syscall-tracepoint", FIRST + 200))
         refused = daemon.tetra("tracingpolicy", "add", file, check=False)
         assert refused.returncode != 0 and '"Freeze" is not an action' in refused.stderr, refused.stderr
+        # Two places, each word once.
+        assert refused.stderr.count("Sigkill") == 2, refused.stderr
