@@ -61,11 +61,11 @@ static __always_inline struct tg_action_counts *tg_counts(void)
 	return bpf_map_lookup_elem(&tg_action_counts, &zero);
 }
 
-#define tg_count(member_, ...)                             \
-	do {                                               \
+#define tg_count(member_, ...)                              \
+	do {                                                \
 		struct tg_action_counts *__c = tg_counts(); \
-		if (__c)                                   \
-			__c->member_ __VA_ARGS__ += 1;     \
+		if (__c)                                    \
+			__c->member_ __VA_ARGS__ += 1;      \
 	} while (0)
 
 /* What the program that entered the chain built; NULL: it is not ours, which cannot be. Two hits of one CPU never have
@@ -161,29 +161,29 @@ static __always_inline int tg_chain_end(void *ctx, struct tg_hook_scratch *hit)
 	return 0;
 }
 
-#define TG_ACTION(function_)                                                                               \
-	SEC("tg_action")                                                                                   \
-	int tg_##function_(void *ctx)                                                                      \
-	{                                                                                                  \
-		struct tg_hook_scratch *hit = tg_chain_scratch(ctx);                                       \
-		long result = 0;                                                                           \
-                                                                                                           \
-		if (!hit)                                                                                  \
-			return 0;                                                                          \
-		if (!(tg_step.flags & TG_STEP_ENFORCES) || tg_may_enforce()) {                             \
-			result = function_(ctx, hit);                                                      \
-			if (result)                                                                        \
-				tg_count(failed, [tg_step.code]);                                          \
-			else                                                                               \
-				tg_count(done, [tg_step.code]);                                            \
-		}                                                                                          \
-		/* What monitor mode left out is reported as if it had been done. */                       \
-		if (!result)                                                                               \
-			hit->chain.action = tg_step.code;                                                  \
-		if (tg_step.next && result != TG_ACTION_STOP)                                              \
-			bpf_tail_call(ctx, &tg_actions, tg_step.next);                                     \
-		return tg_chain_end(ctx, hit);                                                             \
-	}                                                                                                  \
+#define TG_ACTION(function_)                                                         \
+	SEC("tg_action")                                                             \
+	int tg_##function_(void *ctx)                                                \
+	{                                                                            \
+		struct tg_hook_scratch *hit = tg_chain_scratch(ctx);                 \
+		long result = 0;                                                     \
+                                                                                     \
+		if (!hit)                                                            \
+			return 0;                                                    \
+		if (!(tg_step.flags & TG_STEP_ENFORCES) || tg_may_enforce()) {       \
+			result = function_(ctx, hit);                                \
+			if (result)                                                  \
+				tg_count(failed, [tg_step.code]);                    \
+			else                                                         \
+				tg_count(done, [tg_step.code]);                      \
+		}                                                                    \
+		/* What monitor mode left out is reported as if it had been done. */ \
+		if (!result)                                                         \
+			hit->chain.action = tg_step.code;                            \
+		if (tg_step.next && result != TG_ACTION_STOP)                        \
+			bpf_tail_call(ctx, &tg_actions, tg_step.next);               \
+		return tg_chain_end(ctx, hit);                                       \
+	}                                                                            \
 	char tg_license[] SEC("license") = "GPL";
 
 #endif

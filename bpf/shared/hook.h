@@ -24,13 +24,13 @@
 #define TG_SLOT_USER_STACK   65
 #define TG_SLOT_IMA_HASH     66 /* first byte: enum hash_algo of the kernel */
 #define TG_HOOK_EXTRAS	     3
-#define TG_HOOK_SELECTORS   5
-#define TG_HOOK_FILTERS	    5 /* matchArgs + matchData of one selector; as many matchReturnArgs */
-#define TG_HOOK_STEPS	    10
-#define TG_HOOK_RANGES	    8
-#define TG_HOOK_VALUES	    8
-#define TG_HOOK_NAMESPACES  10
-#define TG_HOOK_CEL	    64
+#define TG_HOOK_SELECTORS    5
+#define TG_HOOK_FILTERS	     5 /* matchArgs + matchData of one selector; as many matchReturnArgs */
+#define TG_HOOK_STEPS	     10
+#define TG_HOOK_RANGES	     8
+#define TG_HOOK_VALUES	     8
+#define TG_HOOK_NAMESPACES   10
+#define TG_HOOK_CEL	     64
 
 /* ---- what a slot holds: how the value is found ------------------------------------------------------------------ */
 
@@ -291,11 +291,12 @@ enum {
 		4,	      /* syscall backend: only the system calls in tg_syscalls, which also gives the instance */
 	TG_HOOK_COOKIE = 8,   /* the instance is the attach cookie */
 	TG_HOOK_STRNSTR = 16, /* this kernel has bpf_strnstr (6.17); else substrings are searched place by place */
-	TG_HOOK_STRNCASESTR = 32,    /* bpf_strncasestr */
-	TG_HOOK_ACTIONS = 64,	     /* a selector has actions that run in the kernel: tg_actions is there */
+	TG_HOOK_STRNCASESTR = 32,     /* bpf_strncasestr */
+	TG_HOOK_ACTIONS = 64,	      /* a selector has actions that run in the kernel: tg_actions is there */
 	TG_HOOK_RETURN_ACTIONS = 128, /* likewise tg_return_actions */
-	TG_HOOK_FOLLOWED_FDS = 256,   /* the policy has FollowFD or CopyFD, the hook a descriptor: tg_followed_fds is there */
-	TG_HOOK_TRACKED_SOCKS = 512,  /* the policy has TrackSock, the hook a socket: tg_tracked_socks is there */
+	TG_HOOK_FOLLOWED_FDS =
+		256, /* the policy has FollowFD or CopyFD, the hook a descriptor: tg_followed_fds is there */
+	TG_HOOK_TRACKED_SOCKS = 512, /* the policy has TrackSock, the hook a socket: tg_tracked_socks is there */
 };
 
 #define TG_SYSCALLS32 512 /* tg_syscalls: elements from here on are of the 32-bit ABI */
@@ -390,8 +391,8 @@ struct tg_hook_record {
 	__u8 selector;	/* that matched, 0-based; 255: the hook has none */
 	__u8 arg_count;
 	__u8 action; /* enum tg_action_code of the last action that ran in the kernel; 0: none */
-	__u64 call; /* of ENTER and RETURN: unique among the open calls */
-		    /* arg_count times struct tg_hook_arg and its bytes, each beginning at a multiple of 8 */
+	__u64 call;  /* of ENTER and RETURN: unique among the open calls */
+		     /* arg_count times struct tg_hook_arg and its bytes, each beginning at a multiple of 8 */
 };
 
 struct tg_hook_arg {

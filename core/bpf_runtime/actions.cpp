@@ -27,8 +27,8 @@ struct LoadedAs {
   UniqueFd btf;  // of the module the target is in; none: the kernel itself
 };
 
-// libbpf asks for the type only when it loads: a type set earlier would make it parse the kernel's whole BTF to look for
-// a target whose number the hook's program knows already.
+// libbpf asks for the type only when it loads: a type set earlier would make it parse the kernel's whole BTF to look
+// for a target whose number the hook's program knows already.
 thread_local const LoadedAs* load_as = nullptr;
 
 int prepare(bpf_program* program, bpf_prog_load_opts* opts, long /*cookie*/) {

@@ -55,9 +55,10 @@ uint32_t process_entries(const config::Config& config) {
   const uint32_t wanted = wanted_entries(config);
   if (wanted == 0) return possible;
   if (wanted < possible) {
-    log::warn("the process map is smaller than what this kernel can have; when it is full, selectors on binaries do "
-              "not know new processes",
-              {{"entries", uint64_t{wanted}}, {"processes", uint64_t{possible}}});
+    log::warn(
+        "the process map is smaller than what this kernel can have; when it is full, selectors on binaries do "
+        "not know new processes",
+        {{"entries", uint64_t{wanted}}, {"processes", uint64_t{possible}}});
   }
   return wanted;
 }

@@ -9,14 +9,10 @@ const volatile bool tg_ima_is_program = false;
 static __always_inline void *ima_argument(__u64 *ctx)
 {
 	switch (tg_ima_argument) {
-	case 0:
-		return (void *)ctx[0];
-	case 1:
-		return (void *)ctx[1];
-	case 2:
-		return (void *)ctx[2];
-	default:
-		return (void *)ctx[3];
+	case 0: return (void *)ctx[0];
+	case 1: return (void *)ctx[1];
+	case 2: return (void *)ctx[2];
+	default: return (void *)ctx[3];
 	}
 }
 

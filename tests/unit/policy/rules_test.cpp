@@ -525,7 +525,8 @@ TEST_CASE("actions") {
        "9:48: warning: spec.kprobes[0].selectors[0].matchActions[0].argSig: is not used by the action Sigkill"},
       {"  kprobes:\n  - call: sys_a\n    args: [{index: 0, type: string}]\n    selectors:\n"
        "    - matchArgs: [{index: 0, operator: Equal, values: [/a]}]\n",
-       "9:19: warning: spec.kprobes[0].selectors[0].matchArgs[0]: raceable: the memory behind a system call's argument can "
+       "9:19: warning: spec.kprobes[0].selectors[0].matchArgs[0]: raceable: the memory behind a system call's argument "
+       "can "
        "change"},
       {"  kprobes:\n  - call: sys_a\n    selectors:\n    - matchActions: [{action: Post}]\n"
        "    - matchPIDs: [{operator: In, values: [1]}]\n",

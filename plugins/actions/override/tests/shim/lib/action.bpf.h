@@ -22,10 +22,10 @@ long bpf_probe_read_user(void *to, __u32 size, const void *from);
 long bpf_probe_write_user(void *to, const void *from, __u32 size);
 
 #define TG_REGISTER_STORE(at) memcpy((char *)ctx + (at), &value, 8)
-#define TG_ACTION(function_)                                   \
-	long test_##function_(void *ctx);                      \
-	long test_##function_(void *ctx)                       \
-	{                                                      \
+#define TG_ACTION(function_)                                        \
+	long test_##function_(void *ctx);                           \
+	long test_##function_(void *ctx)                            \
+	{                                                           \
 		return function_(ctx, (struct tg_hook_scratch *)0); \
 	}
 
