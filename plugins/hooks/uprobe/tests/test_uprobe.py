@@ -219,7 +219,8 @@ def test_reference_counters(env):
     with Probes(env, "uprobes",
                 {"symbols": ["probes_two"], "refCtrOffsets": [counter], "message": "by name", "args": [arg(0, "int")]},
                 {"offsets": [offset], "refCtrOffsets": [counter], "message": "by offset"}) as probes:
-        assert say() == "2\n"
+        said = say()
+        assert said == "2\n", said
         events = probes.run("two", 3, 4, "--", "number", 1, 2, 3)
         assert [event["message"] for event in events] == ["by name", "by offset"], events
         # The counter of a symbol or offset is part of what the event says of the place.
