@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cstdlib>
 #include <utility>
 
 #include "core/bpf_runtime/actions.h"
@@ -132,6 +133,14 @@ std::vector<policy::PluginType> read_types(const plugin_host::PluginHost& plugin
   return types;
 }
 
+// The daemon's pid as the kernel counts: in a container getpid would give another one than programs see.
+uint32_t host_pid(const std::string& procfs) {
+  char text[32] = "";
+  const ssize_t size = ::readlink((procfs + "/self").c_str(), text, sizeof(text) - 1);
+  const unsigned long pid = size > 0 ? std::strtoul(text, nullptr, 10) : 0;
+  return pid != 0 ? static_cast<uint32_t>(pid) : static_cast<uint32_t>(::getpid());
+}
+
 // Which of the shipped plugins serves a section; for the message when it is not installed.
 std::string plugin_of(const std::string& section) {
   if (section == "kprobes" || section == "fentries") return "kprobe";
@@ -175,7 +184,7 @@ policy::ManagerHost PolicyHost::functions() {
     const uint32_t key = number;
     tg_policy_state state{};
     state.mode = enforce ? TG_MODE_ENFORCE : TG_MODE_MONITOR;
-    state.daemon = static_cast<uint32_t>(::getpid());
+    state.daemon = host_pid(state_.conf().get_string("procfs"));
     state.flags = guarded ? 0 : TG_POLICY_UNGUARDED;
     return state_.runtime->shared_map_update(bpf_runtime::kPoliciesMap, std::as_bytes(std::span(&key, 1)),
                                              std::as_bytes(std::span(&state, 1)));

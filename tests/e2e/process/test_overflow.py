@@ -4,6 +4,7 @@
 import os
 import subprocess
 import time
+from pathlib import Path
 
 from lib import Skip, TIME_SCALE, scaled, sensor, spawn, timeout
 from lib.stream import Stream
@@ -96,6 +97,26 @@ def test_full_process_map(env):
     assert daemon.stop() == 0
     balance = daemon.balance()
     assert balance["process_map_full"] > 0 and balance["produced"] == balance["received"], balance
+
+
+def process_map_entries(daemon) -> int:
+    """Of the hash with pids as keys and the largest values among the daemon's."""
+    best = (0, 0)
+    for path in Path(f"/proc/{daemon.process.pid}/fdinfo").iterdir():
+        info = dict(line.split(":\t", 1) for line in path.read_text().splitlines() if ":\t" in line)
+        if info.get("map_type") == "1" and info.get("key_size") == "4":
+            best = max(best, (int(info["value_size"]), int(info["max_entries"])))
+    return best[1]
+
+
+@sensor
+def test_process_map_holds_all_processes(env):
+    """Whatever the machine runs, the map is not full: what selectors on binaries decide does not depend on a fork bomb."""
+    limits = [int(Path("/proc/sys/kernel", name).read_text()) for name in ("pid_max", "threads-max")]
+    assert process_map_entries(env.daemon()) == max(32768, min(1 << 20, *limits)), limits
+    small = env.daemon("--execve-map-entries=300")
+    assert process_map_entries(small) == 300
+    wait_for_log(small, "smaller than what this kernel can have")
 
 
 def wait_for_log(daemon, text: str, seconds: float = 15, again=lambda: None) -> None:
