@@ -77,7 +77,7 @@ TEST_CASE_FIXTURE(Descriptor, "descriptors: what is accepted") {
 TEST_CASE_FIXTURE(Descriptor, "descriptors: a newer need wins over every other complaint") {
   plugin.min_host_minor = TETRAGON_ABI_MINOR + 1;
   plugin.id = {nullptr, 7};
-  CHECK(contains(problem(), "needs plugin ABI 1." + std::to_string(TETRAGON_ABI_MINOR + 1)));
+  CHECK(contains(problem(), ("needs plugin ABI 1." + std::to_string(TETRAGON_ABI_MINOR + 1)).c_str()));
 }
 
 TEST_CASE_FIXTURE(Descriptor, "descriptors: texts and functions") {
