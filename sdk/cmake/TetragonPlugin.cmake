@@ -65,12 +65,17 @@ function(tetragon_add_bpf target)
     get_filename_component(_inc "${_inc}" ABSOLUTE)
     list(APPEND _include_flags "-I${_inc}")
   endforeach()
+  # With a compiler cache, if there is one; not with paths it makes relative, which end up in BTF line information.
+  set(_launcher)
+  if(CMAKE_CXX_COMPILER_LAUNCHER)
+    set(_launcher "${CMAKE_COMMAND}" -E env --unset=CCACHE_BASEDIR ${CMAKE_CXX_COMPILER_LAUNCHER})
+  endif()
   # Paths of the building machine do not belong into BTF line information.
   set(_raw "${_dir}/${_name}.raw.o")
   set(_elf "${_dir}/${_name}.bpf.o")
   add_custom_command(
     OUTPUT "${_elf}"
-    COMMAND "${TETRAGON_CLANG}" -g -O2 -Wall -Werror -target bpf -mcpu=v3 -D${TETRAGON_BPF_ARCH_DEFINE}
+    COMMAND ${_launcher} "${TETRAGON_CLANG}" -g -O2 -Wall -Werror -target bpf -mcpu=v3 -D${TETRAGON_BPF_ARCH_DEFINE}
             -fdebug-compilation-dir=. "-fdebug-prefix-map=${CMAKE_SOURCE_DIR}/=" "-fdebug-prefix-map=${TETRAGON_BPF_INCLUDE_DIR}/=bpf/"
             "-I${CMAKE_CURRENT_SOURCE_DIR}" ${_include_flags} "-I${TETRAGON_BPF_INCLUDE_DIR}"
             "-I${TETRAGON_BPF_INCLUDE_DIR}/vmlinux/${TETRAGON_BPF_ARCH}"
