@@ -186,7 +186,9 @@ Result<std::unique_ptr<PinnedRun>> PinnedRun::create(const std::string& root, co
   if (!name.starts_with(kRunPrefix) || name != file_name(name)) {
     return Error(Code::invalid, "run " + tetragon::quoted(name) + ": names are run- and letters, digits, _ and -");
   }
-  for (int tries = 0; tries < 10; ++tries) {
+  constexpr int kTries = 1000;
+  for (int tries = 0; tries < kTries; ++tries) {
+    if (tries > 0) ::usleep(100);  // let the one that removes it come to its end
     TETRAGON_TRY(make_directories(root, kFolderMode));
     auto lock = lock_root(root);
     if (!lock.ok() && lock.error().code() == Code::not_found) continue;
