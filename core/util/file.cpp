@@ -105,15 +105,17 @@ Result<void> make_directories(const std::string& path, mode_t mode) {
     at = path.find('/', at + 1);
     const std::string part = path.substr(0, at);
     if (part.empty() || part == "/") continue;
-    if (::mkdir(part.c_str(), mode) == 0) continue;
-    const int sys = errno;
     struct stat st {};
-    // mkdir of an existing folder may also say EROFS or EACCES; what counts is that it is there.
-    if (::stat(part.c_str(), &st) == 0) {
-      if (S_ISDIR(st.st_mode)) continue;
-      return file_error(about("create folder", part), ENOTDIR);
+    int sys = 0;
+    bool there = false;
+    // One that was there may be removed by others before it is looked at: made again.
+    for (int tries = 0; tries < 100 && !there && (sys == 0 || sys == EEXIST); ++tries) {
+      sys = ::mkdir(part.c_str(), mode) == 0 ? 0 : errno;
+      // mkdir of an existing folder may also say EROFS or EACCES; what counts is that it is there.
+      there = sys == 0 || ::stat(part.c_str(), &st) == 0;
     }
-    return file_error(about("create folder", part), sys);
+    if (!there) return file_error(about("create folder", part), sys);
+    if (sys != 0 && !S_ISDIR(st.st_mode)) return file_error(about("create folder", part), ENOTDIR);
   }
   return {};
 }
