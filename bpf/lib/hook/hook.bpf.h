@@ -203,6 +203,8 @@ static __always_inline int tg_hook_enter(void *ctx, const enum tg_context kind)
 	if (tg_hook.flags & TG_HOOK_TRACKED_SOCKS)
 		tg_hit_find_owner(ctx, &hit, kind);
 	verdict = tg_select(ctx, &hit, &which, kind);
+	/* Or the verifier goes through what follows once for each selector. */
+	which ^= (__u32)hit.unknown;
 	if (verdict != TG_VERDICT_NO)
 		tg_hook_matched(ctx, &hit, which, verdict == TG_VERDICT_REPORT, kind);
 	tg_hit_release(&hit);

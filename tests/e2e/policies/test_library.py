@@ -26,6 +26,8 @@ CHOSEN: list[Path] = []
 # Triggered by a module that is loaded and unloaded, where the kernel has one.
 WITH_MODULES = {"security_kernel_read_file", "module_sig_check", "do_init_module", "free_module"}
 LOADED_MODULES: list[str] = []
+# Not reached on this system, because another function of the policy is in its place.
+OTHER_WAYS: set[str] = set()
 FOLDER: list[str] = []
 
 
@@ -454,6 +456,10 @@ def test_modules(env):
     pid = child(lambda: socket.socket(socket.AF_INET, socket.SOCK_STREAM, 253))
     event = hit(daemon, "kernel-modules", pid, call_named("security_kernel_module_request"))
     assert event["args"][0]["string_arg"].startswith("net-pf-2-proto-253"), event
+    # Long enough to be looked at, and no module.
+    pid = child(lambda: syscall("init_module", ctypes.create_string_buffer(4096), 4096, ctypes.c_char_p(b"")))
+    event = hit(daemon, "kernel-modules", pid, call_named("security_kernel_load_data"))
+    assert event["args"][0]["int_arg"] == 2, event
     module = next((name for name in ("dummy", "ifb", "nlmon") if
                    subprocess.run(["modprobe", "-n", name], capture_output=True, check=False).returncode == 0), None)
     if module is None or subprocess.run(["modprobe", module], capture_output=True, check=False).returncode != 0:
@@ -469,7 +475,11 @@ def test_modules(env):
     about("do_init_module")
     listed = {e["process_kprobe"]["function_name"] for e in daemon.events.find(
         lambda e: e.get("process_kprobe", {}).get("policy_name") == "kernel-modules")}
-    assert "security_kernel_read_file" in listed, listed
+    # A compressed module is decompressed by modprobe and comes out of memory.
+    from_file = "security_kernel_read_file" in listed
+    assert from_file or "security_kernel_load_data" in listed, listed
+    if not from_file:
+        OTHER_WAYS.add("security_kernel_read_file")
     if " module_sig_check\n" in Path("/proc/kallsyms").read_text():
         # The module has no name yet when its signature is looked at.
         event = daemon.events.wait_for(
@@ -526,7 +536,7 @@ def test_every_function_has_a_trigger(env):
     for policy in CHOSEN:
         name = re.search(r"^  name: (\S+)", policy.read_text(), re.M)[1].strip('"')
         missing += [f"{name}: {function}" for function in sorted(named_functions(policy)) if (name, function) not in seen
-                    and not (function in WITH_MODULES and not LOADED_MODULES)]
+                    and not (function in WITH_MODULES and not LOADED_MODULES) and function not in OTHER_WAYS]
     assert not missing, f"no case triggers {', '.join(missing)}"
 
 

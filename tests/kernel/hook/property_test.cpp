@@ -119,7 +119,9 @@ TEST_CASE("property: the engine decides as the reference model") {
       ++hits;
       matched += expected != -1 ? 1 : 0;
       if (got != expected) {
-        FAIL("expected selector " << expected << ", got " << got << shown(one));
+        const auto again = engine->enter(one.words);
+        FAIL("expected selector " << expected << ", got " << got << " (the same hit once more: "
+                                  << (again.empty() ? -1 : again[0].head.selector) << ")" << shown(one));
       }
       if (generator.has_return) {
         reference::Value value;
