@@ -268,7 +268,10 @@ static __always_inline long tg_unix_text(char *to, __u64 path)
 		size = bpf_probe_read_kernel_str(to, TG_UNIX_PATH_MAX, (const void *)(path + abstract));
 	else
 		size = bpf_probe_read_user_str(to, TG_UNIX_PATH_MAX, (const void *)(path + abstract));
-	return size < 1 ? -EFAULT : size - 1 + abstract;
+	/* Older kernels (seen: 6.1) count an empty string of user space as 0 bytes. */
+	if (size < 0)
+		return -EFAULT;
+	return (size ? size - 1 : 0) + abstract;
 }
 
 /* value->full_size: bytes of the address with its family, as another argument says; 0: unknown. */

@@ -120,6 +120,27 @@ TEST_CASE("property: the engine decides as the reference model") {
       matched += expected != -1 ? 1 : 0;
       if (got != expected) {
         const auto again = engine->enter(one.words);
+        // Each filter alone, to see which one disagrees.
+        std::string alone;
+        for (size_t sel = 0; sel < hook.selectors.size(); ++sel) {
+          for (size_t part = 0; part <= hook.selectors[sel].match_args.size(); ++part) {
+            policy::Policy less = parsed.policy;
+            policy::Selector& only = less.hooks[0].selectors[sel];
+            if (part < only.match_args.size()) {
+              only = policy::Selector();
+              only.match_args = {hook.selectors[sel].match_args[part]};
+            }
+            less.hooks[0].selectors = {policy::Selector(only)};
+            auto small = policy::compile_or_error(less, environment);
+            if (!small.ok()) continue;
+            const auto one_filter = load(engine_hook(small->hooks[0]));
+            const auto seen = one_filter->enter(one.words);
+            alone += "\n  selector " + std::to_string(sel) +
+                     (part < hook.selectors[sel].match_args.size() ? " filter " + std::to_string(part) : " alone") +
+                     (seen.empty() ? ": no" : ": yes");
+          }
+        }
+        MESSAGE(alone);
         FAIL("expected selector " << expected << ", got " << got << " (the same hit once more: "
                                   << (again.empty() ? -1 : again[0].head.selector) << ")" << shown(one));
       }
