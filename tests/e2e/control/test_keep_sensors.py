@@ -43,7 +43,11 @@ def bpftool(*arguments: str):
 
 
 def links() -> set[int]:
-    return {one["id"] for one in bpftool("link", "show") or []}
+    # It fails when a link goes while it lists: no answer is not an empty one.
+    for _ in range(100):
+        if (shown := bpftool("link", "show")) is not None:
+            return {one["id"] for one in shown}
+    raise AssertionError("bpftool cannot list the links")
 
 
 def folder_of(daemon) -> Path:
