@@ -25,6 +25,7 @@
 #include <asm-generic/errno-base.h>
 
 #include "lib/hook/send.bpf.h"
+#include "lib/policies.bpf.h"
 #include "lib/verdict.bpf.h"
 
 #define TG_ACTION_STOP 1
@@ -45,14 +46,6 @@ struct {
 	__type(key, __u32);
 	__type(value, struct tg_action_counts);
 } tg_action_counts SEC(".maps");
-
-/* Shared through the host. */
-struct {
-	__uint(type, BPF_MAP_TYPE_ARRAY);
-	__uint(max_entries, TG_POLICIES);
-	__type(key, __u32);
-	__type(value, struct tg_policy_state);
-} tg_policies SEC(".maps");
 
 static __always_inline struct tg_action_counts *tg_counts(void)
 {
@@ -168,8 +161,10 @@ static __always_inline int tg_chain_end(void *ctx, struct tg_hook_scratch *hit)
 		struct tg_hook_scratch *hit = tg_chain_scratch(ctx);                 \
 		long result = 0;                                                     \
                                                                                      \
-		if (!hit)                                                            \
+		if (!hit) {                                                          \
+			tg_count(broken, );                                          \
 			return 0;                                                    \
+		}                                                                    \
 		if (!(tg_step.flags & TG_STEP_ENFORCES) || tg_may_enforce()) {       \
 			result = function_(ctx, hit);                                \
 			if (result)                                                  \

@@ -5,6 +5,7 @@
 #include <exception>
 #include <utility>
 
+#include "core/policy/types.h"
 #include "core/policy/validate.h"
 #include "core/util/log.h"
 #include "core/util/strings.h"
@@ -12,13 +13,11 @@
 namespace tetragon::policy {
 namespace {
 
-constexpr const char* kEnforcing[] = {"Sigkill", "Signal", "Override", "NotifyEnforcer", "Set"};
-
 bool enforces(const Policy& policy, const ManagerHost& host) {
   const auto any = [&host](const std::vector<Action>& actions) {
     return std::any_of(actions.begin(), actions.end(), [&host](const Action& action) {
-      return std::find(std::begin(kEnforcing), std::end(kEnforcing), *action.name) != std::end(kEnforcing) ||
-             (host.action_enforces && host.action_enforces(*action.name));
+      const ActionType* type = find_action(*action.name);
+      return (type != nullptr && type->enforces) || (host.action_enforces && host.action_enforces(*action.name));
     });
   };
   const auto hook_enforces = [&](const Hook& hook) {

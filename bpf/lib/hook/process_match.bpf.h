@@ -68,10 +68,9 @@ static __always_inline bool tg_pids_match(struct tg_hit *hit, const volatile str
 	return tg_result(pids->op, found);
 }
 
-static __always_inline bool tg_groups_match(struct tg_hit *hit, const volatile struct tg_selector *selector)
+static __always_inline bool tg_groups_match(const struct tg_process *process,
+					    const volatile struct tg_selector *selector)
 {
-	struct tg_process *process = tg_hit_process(hit);
-
 	if (selector->binaries.op &&
 	    !tg_result(selector->binaries.op, process && tg_group_bit(process->groups, selector->binaries.group)))
 		return false;
@@ -253,7 +252,7 @@ static __always_inline bool tg_caps_changed(struct tg_hit *hit, const volatile s
 /* But for the pids. */
 static __always_inline bool tg_process_matches(struct tg_hit *hit, const volatile struct tg_selector *selector)
 {
-	if ((selector->binaries.op || selector->parent_binaries.op) && !tg_groups_match(hit, selector))
+	if ((selector->binaries.op || selector->parent_binaries.op) && !tg_groups_match(tg_hit_process(hit), selector))
 		return false;
 	if (selector->namespace_count && !tg_namespaces_match(selector))
 		return false;
@@ -332,12 +331,7 @@ static __always_inline bool tg_owner_matches(void *ctx, struct tg_hit *hit, cons
 
 	if (selector->pids.op && !tg_owner_pids_match(process, tg_hit_sock_owner(ctx, hit, kind), &selector->pids))
 		return false;
-	if (selector->binaries.op &&
-	    !tg_result(selector->binaries.op, process && tg_group_bit(process->groups, selector->binaries.group)))
-		return false;
-	if (selector->parent_binaries.op &&
-	    !tg_result(selector->parent_binaries.op,
-		       process && tg_group_bit(process->parent_groups, selector->parent_binaries.group)))
+	if (!tg_groups_match(process, selector))
 		return false;
 	if (selector->namespace_count && !tg_owner_namespaces_match(process, selector))
 		return false;

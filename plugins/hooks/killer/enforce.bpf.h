@@ -6,18 +6,11 @@
 
 #define TG_TYPED
 #include "lib/enforcer.bpf.h"
+#include "lib/policies.bpf.h"
 
 /* Set by the plugin. */
 const volatile __u32 tg_policy_number = 0;
 const volatile __u64 tg_loaded_ns = 0;
-
-/* Shared through the host. */
-struct {
-	__uint(type, BPF_MAP_TYPE_ARRAY);
-	__uint(max_entries, TG_POLICIES);
-	__type(key, __u32);
-	__type(value, struct tg_policy_state);
-} tg_policies SEC(".maps");
 
 /* Takes this thread's notification and does what it says; the answer for the call, 0: it is to be done. */
 static __always_inline __s32 tg_enforce(void)
