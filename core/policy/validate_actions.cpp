@@ -118,6 +118,10 @@ void check_override(HookChecks& context, const Action& action, bool at_return, c
     checks.error(action.arg_error.place, path + ".argError",
                  std::to_string(*action.arg_error) + " is no answer of an LSM hook; allowed: -4095 to 0");
   }
+  if (context.is(in_lsmhooks) && *action.arg_error == 0) {
+    checks.warn(action.arg_error.written() ? action.arg_error.place : action.place, path + ".argError",
+                "is 0, which allows: nothing is denied; write the errno to answer, for example -1 (EPERM)");
+  }
   if (!action.arg_regs.empty() && !context.in(in_uprobes)) {
     checks.error(action.arg_regs[0].place, path + ".argRegs", "is possible in uprobes only");
   }
