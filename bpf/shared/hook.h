@@ -299,6 +299,19 @@ enum {
 	TG_HOOK_TRACKED_SOCKS = 512, /* the policy has TrackSock, the hook a socket: tg_tracked_socks is there */
 };
 
+/* tg_hook_config.uses: for functions of the engine that the verifier looks at by themselves, not knowing for which filter
+ * or slot they are called. */
+enum {
+	TG_USES_NUMBERS = 1, /* tg_numbers was created; and so on */
+	TG_USES_PREFIXES = 2,
+	TG_USES_POSTFIXES = 4,
+	TG_USES_SUBSTRINGS = 8,
+	TG_USES_ADDRESSES4 = 16,
+	TG_USES_ADDRESSES6 = 32,
+	TG_USES_PATHS = 64, /* a slot has a type with a path */
+	TG_USES_NET = 128,  /* a slot has an address, a socket or a packet */
+};
+
 #define TG_SYSCALLS32 512 /* tg_syscalls: elements from here on are of the 32-bit ABI */
 
 struct tg_hook_config {
@@ -312,7 +325,7 @@ struct tg_hook_config {
 	struct tg_selector selectors[TG_HOOK_SELECTORS];
 	struct tg_cel_step cel[TG_HOOK_CEL]; /* expressions one behind the other; tg_filter.set: 1-based first step */
 	__u32 text_maps;		     /* bit n: the map of the n-th of TG_TEXT_SIZES was created */
-	__u32 reserved;
+	__u32 uses;			     /* TG_USES_* */
 };
 
 /* ---- maps of a hook (each holds all sets of its kind; sized by what the policy holds, not created when empty) --------- */

@@ -6,6 +6,6 @@
  * sizeof(struct tg_hook_scratch) of lib/hook/value.bpf.h, which only programs know: so that the host makes the shared map
  * for none that was built with another layout.
  */
-#define TG_HOOK_SCRATCH_BYTES 30080
+#define TG_HOOK_SCRATCH_BYTES 30088
 
 #endif

@@ -103,6 +103,22 @@ uint32_t syscall_index(uint32_t number) {
   return (number & 0x7fffffffu) + ((number >> 31) != 0 ? TG_SYSCALLS32 : 0);
 }
 
+uint32_t uses(const CompiledHook& hook) {
+  const HookSets& sets = hook.sets;
+  uint32_t bits = 0;
+  bits |= sets.numbers.empty() ? 0 : TG_USES_NUMBERS;
+  bits |= sets.prefixes.empty() ? 0 : TG_USES_PREFIXES;
+  bits |= sets.postfixes.empty() ? 0 : TG_USES_POSTFIXES;
+  bits |= sets.substrings.empty() ? 0 : TG_USES_SUBSTRINGS;
+  bits |= sets.addresses4.empty() ? 0 : TG_USES_ADDRESSES4;
+  bits |= sets.addresses6.empty() ? 0 : TG_USES_ADDRESSES6;
+  for (const tg_slot_config& slot : hook.config.slots) {
+    bits |= slot.type >= TG_TYPE_FILE && slot.type <= TG_TYPE_BINPRM ? TG_USES_PATHS : 0;
+    bits |= slot.type >= TG_TYPE_SOCK && slot.type <= TG_TYPE_SOCKADDR_UN ? TG_USES_NET : 0;
+  }
+  return bits;
+}
+
 }  // namespace
 
 Result<void> configure_object(Object& object, const CompiledHook& hook) {
@@ -111,6 +127,7 @@ Result<void> configure_object(Object& object, const CompiledHook& hook) {
   // Only an object on the tracepoints of all system calls has to ask which one it is, and only when there are several.
   const bool by_number = object.has_const("tg_by_number") && hook.targets.size() > 1;
   if (by_number) config.flags |= TG_HOOK_BY_NUMBER;
+  config.uses = uses(hook);
   if (object.has_const("tg_hook")) {
     TETRAGON_TRY(object.set_const("tg_hook", bytes_of(config)));
   }

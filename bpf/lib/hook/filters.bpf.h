@@ -59,14 +59,14 @@ static __always_inline void tg_endpoints(struct tg_endpoints *ends, const struct
 static __always_inline bool tg_address_matches(const volatile struct tg_filter *filter, const __u8 *address,
 					       __u16 family)
 {
-	if (family == TG_AF_INET && filter->values[0] & TG_ADDRESSES_V4) {
+	if (family == TG_AF_INET && tg_hook.uses & TG_USES_ADDRESSES4 && filter->values[0] & TG_ADDRESSES_V4) {
 		struct tg_address4_key key = {.prefix_bits = 64};
 
 		*(__u32 *)key.set = tg_big_endian(filter->set);
 		__builtin_memcpy(key.address, address, sizeof(key.address));
 		return bpf_map_lookup_elem(&tg_addresses4, &key);
 	}
-	if (family == TG_AF_INET6 && filter->values[0] & TG_ADDRESSES_V6) {
+	if (family == TG_AF_INET6 && tg_hook.uses & TG_USES_ADDRESSES6 && filter->values[0] & TG_ADDRESSES_V6) {
 		struct tg_address6_key key = {.prefix_bits = 160};
 
 		*(__u32 *)key.set = tg_big_endian(filter->set);
@@ -83,17 +83,22 @@ static __always_inline bool tg_port_matches(const volatile struct tg_filter *fil
 		return false;
 	if (filter->value_count)
 		return tg_number_values(filter, TG_OP_RANGE, port);
-	return tg_in_numbers(filter->set, port);
+	return tg_hook.uses & TG_USES_NUMBERS && tg_in_numbers(filter->set, port);
 }
 
-/* `slot` and `filter` are known to the verifier. */
-static __noinline int tg_net_matches(struct tg_hook_scratch *scratch, const volatile struct tg_filter *filter,
-				     __u32 slot)
+/* The verifier looks at it once, whichever filters call it. */
+__noinline int tg_net_matches(__u32 scratch_number, __u32 which, __u32 slot)
 {
+	const volatile struct tg_filter *filter;
+	struct tg_hook_scratch *scratch;
 	struct tg_endpoints ends;
 
-	if (!scratch || slot >= TG_HOOK_SLOTS)
+	if (!(tg_hook.uses & TG_USES_NET) || slot >= TG_HOOK_SLOTS)
 		return false;
+	scratch = tg_scratch_at(scratch_number);
+	if (!scratch)
+		return false;
+	filter = tg_filter_at(which);
 	if (tg_hook.slots[slot].type == TG_TYPE_SOCKADDR_UN)
 		return filter->op == TG_OP_FAMILY &&
 		       tg_number_values(filter, TG_OP_EQUAL, *(__u16 *)scratch->values[slot].bytes);
@@ -135,9 +140,10 @@ static __always_inline bool tg_filter_mode(const struct tg_value *value, const v
 }
 
 /* The filter's operator without its negation. */
-static __always_inline bool tg_filter_op(void *ctx, struct tg_hit *hit, const volatile struct tg_filter *filter,
-					 __u32 slot, const enum tg_context kind)
+static __always_inline bool tg_filter_op(void *ctx, struct tg_hit *hit, __u32 which, __u32 slot,
+					 const enum tg_context kind)
 {
+	const volatile struct tg_filter *filter = tg_filter_at(which);
 	__u8 op = filter->op;
 
 	switch (op) {
@@ -169,21 +175,21 @@ static __always_inline bool tg_filter_op(void *ctx, struct tg_hit *hit, const vo
 	if (hit->scratch->values[slot].status)
 		return false;
 	if (op >= TG_OP_TEXT_EQUAL && op <= TG_OP_TEXT_SUBSTRING_NOCASE)
-		return tg_text_matches(hit->scratch, filter, slot);
+		return tg_text_matches(hit->scratch->number, which, slot, tg_text_offset(tg_hook.slots[slot].type));
 	if (op == TG_OP_FILE_TYPE)
 		return tg_filter_mode(&hit->scratch->values[slot], filter);
-	return tg_net_matches(hit->scratch, filter, slot);
+	return tg_net_matches(hit->scratch->number, which, slot);
 }
 
-static __always_inline bool tg_filter_matches(void *ctx, struct tg_hit *hit, const volatile struct tg_filter *filter,
-					      const enum tg_context kind)
+static __always_inline bool tg_filter_matches(void *ctx, struct tg_hit *hit, __u32 which, const enum tg_context kind)
 {
+	const volatile struct tg_filter *filter = tg_filter_at(which);
 	__u32 slot = filter->slot;
 	bool matches;
 
 	if (slot >= TG_HOOK_SLOTS)
 		return false;
-	matches = tg_filter_op(ctx, hit, filter, slot, kind);
+	matches = tg_filter_op(ctx, hit, which, slot, kind);
 	return filter->flags & TG_FILTER_NOT ? !matches : matches;
 }
 

@@ -14,6 +14,21 @@
 
 const volatile struct tg_hook_config tg_hook = {};
 
+/* A filter by number, for functions that the verifier looks at by themselves: they cannot take its address. */
+#define TG_FILTER_AT_RETURN		     0x100
+#define TG_FILTER_NUMBER(selector_, filter_) ((selector_) << 4 | (filter_))
+
+static __always_inline const volatile struct tg_filter *tg_filter_at(__u32 which)
+{
+	const volatile struct tg_selector *selector;
+	__u32 n = which >> 4 & 15, i = which & 15;
+
+	if (n >= TG_HOOK_SELECTORS || i >= TG_HOOK_FILTERS) /* never */
+		n = i = 0;
+	selector = &tg_hook.selectors[n];
+	return which & TG_FILTER_AT_RETURN ? &selector->return_filters[i] : &selector->filters[i];
+}
+
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(max_entries, 1);

@@ -169,7 +169,7 @@ static __always_inline int tg_slot_fill_path(struct tg_hook_scratch *scratch, __
 	const volatile struct tg_slot_config *config;
 	struct tg_value *value;
 
-	if (slot >= TG_HOOK_SLOTS || !scratch)
+	if (!(tg_hook.uses & TG_USES_PATHS) || slot >= TG_HOOK_SLOTS || !scratch || typed != !!TG_HAS_RDONLY_CAST)
 		return 0;
 	config = &tg_hook.slots[slot];
 	value = &scratch->values[slot];
@@ -178,12 +178,12 @@ static __always_inline int tg_slot_fill_path(struct tg_hook_scratch *scratch, __
 	return 0;
 }
 
-static __noinline int tg_slot_fill_path_typed(struct tg_hook_scratch *scratch, __u64 raw, __u32 slot)
+__noinline int tg_slot_fill_path_typed(struct tg_hook_scratch *scratch, __u64 raw, __u32 slot)
 {
 	return tg_slot_fill_path(scratch, raw, slot, true);
 }
 
-static __noinline int tg_slot_fill_path_read(struct tg_hook_scratch *scratch, __u64 raw, __u32 slot)
+__noinline int tg_slot_fill_path_read(struct tg_hook_scratch *scratch, __u64 raw, __u32 slot)
 {
 	return tg_slot_fill_path(scratch, raw, slot, false);
 }

@@ -35,11 +35,22 @@ static __always_inline struct tg_hook_scratch *tg_scratch_claim(void)
 		__u32 key = i;
 
 		scratch = bpf_map_lookup_elem(&tg_hook_scratch, &key);
-		if (scratch && !__sync_val_compare_and_swap(&scratch->owner, 0, 1))
+		if (scratch && !__sync_val_compare_and_swap(&scratch->owner, 0, 1)) {
+			*(volatile __u64 *)&scratch->number = i;
 			return scratch;
+		}
 	}
 	tg_count_loss(tg_cpu_state(), TG_LOSS_NO_SCRATCH);
 	return 0;
+}
+
+/*
+ * The claimed one again, for functions that the verifier looks at by themselves, once, and not at every call. Handed a
+ * pointer they would not get far: before 6.2 it takes no such memory as the key of a look-up.
+ */
+static __always_inline struct tg_hook_scratch *tg_scratch_at(__u32 number)
+{
+	return bpf_map_lookup_elem(&tg_hook_scratch, &number);
 }
 
 static __always_inline void tg_scratch_release(struct tg_hook_scratch *scratch)

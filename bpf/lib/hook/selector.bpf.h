@@ -9,26 +9,25 @@
 
 #define TG_NO_SELECTOR 255
 
-/* `cheap`: only the filters that are decided from numbers on the stack; else only the others. */
-static __always_inline bool tg_filters_match(void *ctx, struct tg_hit *hit, const volatile struct tg_filter *filters,
-					     __u32 count, bool cheap, const enum tg_context kind)
+/* `first`: TG_FILTER_NUMBER of the first. `cheap`: only the filters that are decided from numbers on the stack; else
+ * only the others. */
+static __always_inline bool tg_filters_match(void *ctx, struct tg_hit *hit, __u32 first, __u32 count, bool cheap,
+					     const enum tg_context kind)
 {
 	TG_ROLLED
 	for (__u32 i = 0; i < TG_HOOK_FILTERS && i < count; i++) {
-		const volatile struct tg_filter *filter;
-
 		tg_opaque(i);
-		filter = &filters[i];
-		if (tg_filter_is_cheap(filter) != cheap)
+		if (tg_filter_is_cheap(tg_filter_at(first + i)) != cheap)
 			continue;
-		if (!tg_filter_matches(ctx, hit, filter, kind))
+		if (!tg_filter_matches(ctx, hit, first + i, kind))
 			return false;
 	}
 	return true;
 }
 
 static __always_inline bool tg_selector_matches(void *ctx, struct tg_hit *hit,
-						const volatile struct tg_selector *selector, const enum tg_context kind)
+						const volatile struct tg_selector *selector, __u32 number,
+						const enum tg_context kind)
 {
 	__u32 count = selector->filter_count;
 	bool tracked = tg_hook.flags & TG_HOOK_TRACKED_SOCKS;
@@ -52,9 +51,7 @@ static __always_inline bool tg_selector_matches(void *ctx, struct tg_hit *hit,
 	}
 	if (!tracked && !tg_process_matches(hit, selector))
 		return false;
-	if (count && !tg_filters_match(ctx, hit, selector->filters, count, false, kind))
-		return false;
-	return true;
+	return !count || tg_filters_match(ctx, hit, TG_FILTER_NUMBER(number, 0), count, false, kind);
 }
 
 enum { TG_VERDICT_NO, TG_VERDICT_SILENT /* matched, not reported */, TG_VERDICT_REPORT };
@@ -73,7 +70,7 @@ static __always_inline int tg_select(void *ctx, struct tg_hit *hit, __u32 *which
 
 		tg_opaque(i);
 		selector = &tg_hook.selectors[i];
-		if (!tg_selector_matches(ctx, hit, selector, kind))
+		if (!tg_selector_matches(ctx, hit, selector, i, kind))
 			continue;
 		tg_changes_seen(hit, selector);
 		*which = i;
@@ -90,16 +87,16 @@ static __always_inline bool tg_select_return(void *ctx, struct tg_hit *hit, __u3
 	TG_ROLLED
 	for (__u32 i = 0; i < TG_HOOK_SELECTORS && i < count; i++) {
 		const volatile struct tg_selector *selector;
-		__u32 known = i;
+		__u32 known = i, first;
 
 		tg_opaque(i);
 		tg_opaque(known); /* or the compiler takes `which` for it, which the verifier does not know */
 		selector = &tg_hook.selectors[known];
 		if (i != which || !selector->return_filter_count)
 			continue;
-		return tg_filters_match(ctx, hit, selector->return_filters, selector->return_filter_count, true,
-					kind) &&
-		       tg_filters_match(ctx, hit, selector->return_filters, selector->return_filter_count, false, kind);
+		first = TG_FILTER_AT_RETURN | TG_FILTER_NUMBER(i, 0);
+		return tg_filters_match(ctx, hit, first, selector->return_filter_count, true, kind) &&
+		       tg_filters_match(ctx, hit, first, selector->return_filter_count, false, kind);
 	}
 	return true;
 }

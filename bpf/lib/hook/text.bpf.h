@@ -16,6 +16,8 @@
 extern int bpf_strnstr(const char *s1, const char *s2, __u64 size) __attribute__((section(".ksyms"), weak));
 extern int bpf_strncasestr(const char *s1, const char *s2, __u64 size) __attribute__((section(".ksyms"), weak));
 
+#define TG_TEXT_OFFSET 8 /* the largest of them */
+
 /* Bytes before the text in values of this type. */
 static __always_inline __u32 tg_text_offset(__u8 type)
 {
@@ -29,6 +31,16 @@ static __always_inline __u32 tg_text_offset(__u8 type)
 	case TG_TYPE_SOCKADDR_UN: return sizeof(struct tg_sockaddr_un_arg);
 	default: return 0;
 	}
+}
+
+/* More than TG_TEXT_MAX: there is none. */
+static __always_inline __u64 tg_text_size(const struct tg_value *value, __u32 offset)
+{
+	__u64 size = value->size;
+
+	size -= offset;
+	tg_opaque(size);
+	return size;
 }
 
 static const char tg_zeros[2048];
@@ -88,6 +100,8 @@ static __always_inline __u32 tg_big_endian(__u32 value)
 	return __builtin_bswap32(value);
 }
 
+#define TG_TEXT_256 (1U << 6) /* in text_maps */
+
 /* Tries take 252 bytes beside the set number; the few prefixes that are longer are in the texts of 256 bytes. */
 static __always_inline bool tg_text_long_prefix(const volatile struct tg_filter *filter, struct tg_text_head *head,
 						char *text, __u64 size)
@@ -123,13 +137,13 @@ static __always_inline bool tg_text_prefix(const volatile struct tg_filter *filt
 	__u64 bytes = size > TG_PREFIX_MAX ? TG_PREFIX_MAX : size;
 
 	/* min_size above: no prefix fits the trie. */
-	if (filter->min_size <= TG_PREFIX_MAX) {
+	if (tg_hook.uses & TG_USES_PREFIXES && filter->min_size <= TG_PREFIX_MAX) {
 		key->prefix_bits = 32 + bytes * 8;
 		*(__u32 *)key->set = tg_big_endian(filter->set);
 		if (bpf_map_lookup_elem(&tg_prefixes, key))
 			return true;
 	}
-	return filter->value_count && tg_text_long_prefix(filter, head, text, size);
+	return tg_hook.text_maps & TG_TEXT_256 && tg_text_long_prefix(filter, head, text, size);
 }
 
 /* The last bytes, reversed, eight at a time; what is in front of the text may come along behind the last bit that
@@ -140,6 +154,8 @@ static __always_inline bool tg_text_postfix(const volatile struct tg_filter *fil
 	__u32 longest = filter->max_size;
 	__u64 bytes = size > longest ? longest : size;
 
+	if (!(tg_hook.uses & TG_USES_POSTFIXES))
+		return false;
 	if (bytes > TG_POSTFIX_MAX)
 		bytes = TG_POSTFIX_MAX;
 	key->prefix_bits = 32 + bytes * 8;
@@ -195,36 +211,46 @@ static long tg_search_step(__u32 place, struct tg_search *search)
 	return 0;
 }
 
-static __always_inline bool tg_text_substring(const volatile struct tg_filter *filter, char *text, __u64 size)
+/* Is element `key` of tg_substrings in the slot's text? A function that the verifier looks at once. */
+__noinline int tg_text_search(__u32 scratch_number, __u32 slot, __u32 offset, __u32 key, __u32 nocase)
+{
+	const struct tg_substring *wanted;
+	struct tg_search search = {.nocase = nocase};
+	struct tg_hook_scratch *scratch;
+	struct tg_value *value;
+	__u64 size;
+
+	if (!(tg_hook.uses & TG_USES_SUBSTRINGS) || slot >= TG_HOOK_SLOTS || offset > TG_TEXT_OFFSET)
+		return false;
+	scratch = tg_scratch_at(scratch_number);
+	if (!scratch)
+		return false;
+	value = &scratch->values[slot];
+	size = tg_text_size(value, offset);
+	wanted = bpf_map_lookup_elem(&tg_substrings, &key);
+	if (!wanted || size > TG_TEXT_MAX || wanted->size > size)
+		return false;
+	search.text = value->bytes + offset;
+	if (!nocase && tg_hook.flags & TG_HOOK_STRNSTR)
+		return bpf_strnstr(search.text, wanted->text, size) >= 0;
+	if (nocase && tg_hook.flags & TG_HOOK_STRNCASESTR)
+		return bpf_strncasestr(search.text, wanted->text, size) >= 0;
+	search.wanted = wanted;
+	search.places = size - wanted->size + 1;
+	bpf_loop(TG_TEXT_MAX, tg_search_step, &search, 0);
+	return search.found;
+}
+
+static __always_inline bool tg_text_substring(const volatile struct tg_filter *filter, __u32 scratch_number, __u32 slot,
+					      __u32 offset)
 {
 	bool nocase = filter->op == TG_OP_TEXT_SUBSTRING_NOCASE;
 	__u32 count = filter->value_count;
 
 	TG_ROLLED
 	for (__u32 i = 0; i < TG_SUBSTRINGS_OF_FILTER && i < count; i++) {
-		const struct tg_substring *wanted;
-		struct tg_search search = {.text = text, .nocase = nocase};
-		__u32 key;
-
 		tg_opaque(i);
-		key = filter->set - 1 + i;
-		wanted = bpf_map_lookup_elem(&tg_substrings, &key);
-		if (!wanted || wanted->size > size)
-			continue;
-		if (!nocase && tg_hook.flags & TG_HOOK_STRNSTR) {
-			if (bpf_strnstr(text, wanted->text, size) >= 0)
-				return true;
-			continue;
-		}
-		if (nocase && tg_hook.flags & TG_HOOK_STRNCASESTR) {
-			if (bpf_strncasestr(text, wanted->text, size) >= 0)
-				return true;
-			continue;
-		}
-		search.wanted = wanted;
-		search.places = size - wanted->size + 1;
-		bpf_loop(TG_TEXT_MAX, tg_search_step, &search, 0);
-		if (search.found)
+		if (tg_text_search(scratch_number, slot, offset, filter->set - 1 + i, nocase))
 			return true;
 	}
 	return false;
@@ -232,27 +258,31 @@ static __always_inline bool tg_text_substring(const volatile struct tg_filter *f
 
 /* ---- all of them ------------------------------------------------------------------------------------------------- */
 
-/* `slot` and `filter` are known to the verifier. */
-static __noinline int tg_text_matches(struct tg_hook_scratch *scratch, const volatile struct tg_filter *filter,
-				      __u32 slot)
+static __always_inline bool tg_hook_uses_texts(void)
 {
+	return tg_hook.text_maps || tg_hook.uses & (TG_USES_PREFIXES | TG_USES_POSTFIXES | TG_USES_SUBSTRINGS);
+}
+
+/* The verifier looks at it once, whichever filters call it. `offset`: of the text in the slot's value. */
+__noinline int tg_text_matches(__u32 scratch_number, __u32 which, __u32 slot, __u32 offset)
+{
+	const volatile struct tg_filter *filter;
+	struct tg_hook_scratch *scratch;
 	struct tg_value *value;
 	__u64 size, kept, *front;
-	__u32 offset;
 	char *text;
 	bool found;
 	__u8 op;
 
-	if (!scratch || slot >= TG_HOOK_SLOTS)
+	if (!tg_hook_uses_texts() || slot >= TG_HOOK_SLOTS || offset > TG_TEXT_OFFSET)
 		return false;
+	scratch = tg_scratch_at(scratch_number);
+	if (!scratch)
+		return false;
+	filter = tg_filter_at(which);
 	value = &scratch->values[slot];
-	offset = tg_text_offset(tg_hook.slots[slot].type);
 	text = value->bytes + offset;
-	size = value->size;
-	if (size < offset)
-		return false;
-	size -= offset;
-	tg_opaque(size);
+	size = tg_text_size(value, offset);
 	if (size > TG_TEXT_MAX)
 		return false;
 	op = filter->op;
@@ -269,7 +299,7 @@ static __noinline int tg_text_matches(struct tg_hook_scratch *scratch, const vol
 	case TG_OP_TEXT_EQUAL: found = tg_text_find(filter, (void *)front, text, size); break;
 	case TG_OP_TEXT_PREFIX: found = tg_text_prefix(filter, (void *)front, text, size); break;
 	case TG_OP_TEXT_POSTFIX: found = tg_text_postfix(filter, text, size, scratch->work); break;
-	default: found = tg_text_substring(filter, text, size); break;
+	default: found = tg_text_substring(filter, scratch_number, slot, offset); break;
 	}
 	*front = kept;
 	return found;

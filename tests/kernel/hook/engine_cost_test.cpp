@@ -5,7 +5,6 @@
 #include <doctest/doctest.h>
 #include <fcntl.h>
 #include <sched.h>
-#include <sys/utsname.h>
 #include <unistd.h>
 
 #include <bit>
@@ -171,13 +170,6 @@ TEST_CASE("cost: hits that are reported") {
   }
 }
 
-bool before_6_2() {
-  utsname name{};
-  int major = 0, minor = 0;
-  return ::uname(&name) == 0 && std::sscanf(name.release, "%d.%d", &major, &minor) == 2 &&
-         (major < 6 || (major == 6 && minor < 2));
-}
-
 TEST_CASE("cost: the largest hooks are small enough for the verifier") {
   if (!kernel_allows()) {
     return;
@@ -186,15 +178,12 @@ TEST_CASE("cost: the largest hooks are small enough for the verifier") {
   for (const std::size_t room : {TG_TEXT_SIZES}) {
     every_size.emplace_back(room, 'x');
   }
-  const std::string shape = before_6_2() ? "2 x 5" : "5 x 5";
   const auto largest = [&](tg_type type, tg_filter_op op) {
     Hook hook;
     for (int n = 0; n < 5; ++n) {
       hook.slot(type);
     }
-    // Before 6.2 the verifier follows more ways: five such selectors are beyond its million.
-    const unsigned selectors = before_6_2() ? 2 : 5;
-    for (unsigned s = 0; s < selectors; ++s) {
+    for (unsigned s = 0; s < 5; ++s) {
       auto& selector = hook.selector();
       selector.binaries = {TG_MATCH_IN, 0, 1};
       selector.pids = {TG_MATCH_NOT_IN, TG_PID_FOLLOW, 2, 1, {}, 0, {1, 0, 0, 0}};
@@ -213,9 +202,8 @@ TEST_CASE("cost: the largest hooks are small enough for the verifier") {
     }
     return hook;
   };
-  print((shape + " strings equal, every size").c_str(), *load(largest(TG_TYPE_STRING, TG_OP_TEXT_EQUAL)),
-        {0, 0, 0, 0, 0});
-  print((shape + " path prefixes").c_str(), *load(largest(TG_TYPE_FILE, TG_OP_TEXT_PREFIX)), {0, 0, 0, 0, 0});
-  print((shape + " ports").c_str(), *load(largest(TG_TYPE_SOCK, TG_OP_SPORT)), {0, 0, 0, 0, 0});
-  print((shape + " integer ranges").c_str(), *load(largest(TG_TYPE_NUMBER, TG_OP_RANGE)), {0, 0, 0, 0, 0});
+  print("5 x 5 strings equal, every size", *load(largest(TG_TYPE_STRING, TG_OP_TEXT_EQUAL)), {0, 0, 0, 0, 0});
+  print("5 x 5 path prefixes", *load(largest(TG_TYPE_FILE, TG_OP_TEXT_PREFIX)), {0, 0, 0, 0, 0});
+  print("5 x 5 ports", *load(largest(TG_TYPE_SOCK, TG_OP_SPORT)), {0, 0, 0, 0, 0});
+  print("5 x 5 integer ranges", *load(largest(TG_TYPE_NUMBER, TG_OP_RANGE)), {0, 0, 0, 0, 0});
 }

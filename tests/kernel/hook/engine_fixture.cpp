@@ -324,9 +324,10 @@ std::unique_ptr<Engine> Engine::load(const Hook& hook, const void* elf, std::siz
   for (const auto& [set, text] : sets.texts) {
     ++texts[text_index(text.size())];
   }
-  const auto keep = [&](const char* name, std::size_t entries) {
+  const auto keep = [&](const char* name, std::size_t entries, std::uint32_t use = 0) {
     bpf_map* map = bpf_object__find_map_by_name(engine->object_, name);
     REQUIRE(map != nullptr);
+    config.uses |= entries != 0 ? use : 0;
     bpf_map__set_autocreate(map, entries != 0);
     if (entries != 0) {
       bpf_map__set_max_entries(map, static_cast<std::uint32_t>(entries));
@@ -336,14 +337,20 @@ std::unique_ptr<Engine> Engine::load(const Hook& hook, const void* elf, std::siz
     keep(("tg_text_" + std::to_string(kTextSizes[n])).c_str(), texts[n]);
     config.text_maps |= texts[n] != 0 ? 1u << n : 0;
   }
-  keep("tg_numbers", sets.numbers.size());
-  keep("tg_prefixes", sets.prefixes.size());
-  keep("tg_postfixes", sets.postfixes.size());
-  keep("tg_substrings", sets.substrings.size());
-  keep("tg_addresses4", static_cast<std::size_t>(std::count_if(sets.networks.begin(), sets.networks.end(),
-                                                               [](const auto& n) { return n.address.size() == 4; })));
-  keep("tg_addresses6", static_cast<std::size_t>(std::count_if(sets.networks.begin(), sets.networks.end(),
-                                                               [](const auto& n) { return n.address.size() == 16; })));
+  keep("tg_numbers", sets.numbers.size(), TG_USES_NUMBERS);
+  keep("tg_prefixes", sets.prefixes.size(), TG_USES_PREFIXES);
+  keep("tg_postfixes", sets.postfixes.size(), TG_USES_POSTFIXES);
+  keep("tg_substrings", sets.substrings.size(), TG_USES_SUBSTRINGS);
+  const auto networks = [&](std::size_t bytes) {
+    return static_cast<std::size_t>(std::count_if(sets.networks.begin(), sets.networks.end(),
+                                                  [&](const auto& n) { return n.address.size() == bytes; }));
+  };
+  keep("tg_addresses4", networks(4), TG_USES_ADDRESSES4);
+  keep("tg_addresses6", networks(16), TG_USES_ADDRESSES6);
+  for (const tg_slot_config& slot : config.slots) {
+    config.uses |= slot.type >= TG_TYPE_FILE && slot.type <= TG_TYPE_BINPRM ? TG_USES_PATHS : 0;
+    config.uses |= slot.type >= TG_TYPE_SOCK && slot.type <= TG_TYPE_SOCKADDR_UN ? TG_USES_NET : 0;
+  }
   keep("tg_syscalls", (config.flags & TG_HOOK_BY_NUMBER) != 0 ? 2 * TG_SYSCALLS32 : 0);
   keep("tg_calls", (config.flags & TG_HOOK_HAS_RETURN) != 0 ? 2048 : 0);
   keep("tg_followed_fds", (config.flags & TG_HOOK_FOLLOWED_FDS) != 0 ? 1024 : 0);
