@@ -245,6 +245,8 @@ static __always_inline void tg_fill_path(struct tg_value *value, struct tg_hook_
 		loop.walk.root_dentry = root.dentry;
 		loop.walk.root_mnt = root.mnt;
 		bpf_loop(TG_PATH_STEPS, typed ? tg_hook_step_typed : tg_hook_step_read, &loop, 0);
+		/* Or the compiler makes one loop of both, of a step that is not known: the kernel does not inline that. */
+		asm volatile("");
 	} else {
 		bpf_loop(TG_PATH_STEPS, typed ? tg_dentry_step_typed : tg_dentry_step_read, &loop, 0);
 	}
