@@ -271,17 +271,36 @@ static __noinline int tg_slot_fill_other(void *ctx, struct tg_hit *hit, __u32 sl
 	return 0;
 }
 
-/* The slot's value into the scratch, once. The scratch is claimed. */
+/* The slot was read; `failed`: there was nothing to read at. */
+static __noinline int tg_slot_filled(struct tg_hook_scratch *scratch, __u32 slot, bool failed)
+{
+	if (!scratch || slot >= TG_HOOK_SLOTS)
+		return 0;
+	if (failed)
+		tg_value_fail(&scratch->values[slot], -EFAULT);
+	if (scratch->values[slot].status)
+		tg_count_loss(tg_cpu_state(), TG_LOSS_UNREADABLE);
+	return 0;
+}
+
+/*
+ * The slot's value into the scratch, once. The scratch is claimed.
+ *
+ * Inlined, for the stack is short; and keeps nothing over the calls: whatever a round of the caller's loop leaves on the
+ * stack may be another state for the verifier, and all that follows is gone through once for each set of slots. 7.x
+ * takes all of a stack for in use where a function may read any slot's value there.
+ */
 static __always_inline void tg_hit_fill(void *ctx, struct tg_hit *hit, __u32 slot, const enum tg_context kind)
 {
-	struct tg_value *value;
+	bool failed;
 
 	if (slot >= TG_HOOK_SLOTS || !hit->scratch || tg_hit_noted(hit, TG_NOTE_FILLED << slot))
 		return;
-	value = &hit->scratch->values[slot];
 	tg_hit_load(ctx, hit, slot, kind);
-	if (tg_hit_failed(hit, slot))
-		tg_value_fail(value, -EFAULT);
+	tg_hit_note(hit, TG_NOTE_FILLED << slot);
+	failed = tg_hit_failed(hit, slot);
+	if (failed)
+		; /* nothing to read */
 	else if (!tg_has_path(tg_hook.slots[slot].type))
 		tg_slot_fill_other(ctx, hit, slot, kind);
 	else if (tg_hook.flags & TG_HOOK_FOLLOWED_FDS && tg_hook.slots[slot].type == TG_TYPE_FD &&
@@ -291,9 +310,7 @@ static __always_inline void tg_hit_fill(void *ctx, struct tg_hit *hit, __u32 slo
 		tg_slot_fill_path_typed(hit->scratch, tg_apart(hit->raw[slot]), slot);
 	else
 		tg_slot_fill_path_read(hit->scratch, tg_apart(hit->raw[slot]), slot);
-	if (value->status)
-		tg_count_loss(tg_cpu_state(), TG_LOSS_UNREADABLE);
-	tg_hit_note(hit, TG_NOTE_FILLED << slot);
+	tg_slot_filled(hit->scratch, slot, failed);
 }
 
 #endif

@@ -181,11 +181,15 @@ static __always_inline void tg_skb_addresses(struct tg_skb_arg *arg, struct sk_b
 	arg->dport = bpf_ntohs(ports >> 16 & 0xffff);
 }
 
+/* Signed and 32 bits wide, since 7.x an unsigned byte: relocation does not adjust a load from the one to the other. */
+#define tg_sec_path_number(field)                                               \
+	(tg_word(typed, path + bpf_core_field_offset(struct sec_path, field)) & \
+	 (bpf_core_field_size(struct sec_path, field) == 1 ? 0xff : 0xffffffff))
+
 /* Extensions lie behind a small head that says where, in units of 8 bytes. */
 static __always_inline void tg_skb_sec_path(struct tg_skb_arg *arg, struct sk_buff *skb, const bool typed)
 {
-	__u64 id, extensions, offset;
-	struct sec_path *path;
+	__u64 id, extensions, offset, path;
 
 	if (!bpf_core_enum_value_exists(enum skb_ext_id, SKB_EXT_SEC_PATH) || !bpf_core_field_exists(skb->extensions))
 		return; /* without CONFIG_XFRM */
@@ -194,9 +198,9 @@ static __always_inline void tg_skb_sec_path(struct tg_skb_arg *arg, struct sk_bu
 		return;
 	extensions = (__u64)tg_step_get(typed, skb, extensions);
 	offset = tg_word(typed, extensions + bpf_core_field_offset(struct skb_ext, offset) + id) & 0xff;
-	path = tg_object(typed, struct sec_path, extensions + offset * 8);
-	arg->sec_path_len = tg_step_get(typed, path, len);
-	arg->sec_path_olen = tg_step_get(typed, path, olen);
+	path = extensions + offset * 8;
+	arg->sec_path_len = tg_sec_path_number(len);
+	arg->sec_path_olen = tg_sec_path_number(olen);
 }
 
 static __always_inline void tg_fill_skb(struct tg_value *value, __u64 raw, const bool typed)

@@ -14,19 +14,28 @@
 _Static_assert(sizeof(struct tg_hook_arg) == __builtin_offsetof(struct tg_value, bytes),
 	       "a value moves down, never up");
 
-/* Puts a value behind the record. What is moved goes down in place, so front to back is right. */
-static __always_inline void tg_put_value(struct tg_hook_scratch *scratch, __u32 slot)
+/* Puts a value behind the record. What is moved goes down in place, so front to back is right. The verifier looks at it
+ * once, for all slots. */
+__noinline int tg_put_value(struct tg_hook_scratch *scratch, __u32 slot)
 {
-	struct tg_value *value = &scratch->values[slot];
-	__u32 size = value->size, full_size = value->full_size, flags = value->flags;
-	__s32 status = value->status;
 	struct tg_hook_arg *arg;
-	__u64 at = *(volatile __u64 *)&scratch->record_size;
+	struct tg_value *value;
+	__u32 size, full_size, flags;
+	__s32 status;
+	__u64 at;
 
+	if (!scratch || slot >= TG_HOOK_SLOTS)
+		return 0;
+	value = &scratch->values[slot];
+	size = value->size;
+	full_size = value->full_size;
+	flags = value->flags;
+	status = value->status;
+	at = *(volatile __u64 *)&scratch->record_size;
 	tg_opaque(at);
 	tg_opaque(size);
 	if (at > TG_ARGS_END || size > TG_VALUE_BYTES)
-		return;
+		return 0;
 	arg = (void *)scratch + at;
 	if (size == sizeof(__u64)) {
 		__u64 bytes = *(__u64 *)value->bytes;
@@ -43,6 +52,7 @@ static __always_inline void tg_put_value(struct tg_hook_scratch *scratch, __u32 
 	arg->size = size;
 	arg->full_size = full_size;
 	scratch->record_size = at + sizeof(*arg) + ((size + 7) & ~7U);
+	return 0;
 }
 
 #define TG_PIECE_SIZE  4096
@@ -90,19 +100,25 @@ static long tg_send_piece(__u32 index, struct tg_piece_loop *loop)
 }
 
 /* Makes a reference of a value that is too long for the record. */
-static __always_inline void tg_put_off(struct tg_hit *hit, struct tg_hook_scratch *scratch, __u32 slot)
+static __noinline int tg_put_off(struct tg_hook_scratch *scratch, __u64 raw, __u32 slot)
 {
-	struct tg_value *value = &scratch->values[slot];
-	struct tg_pieces *pieces = (void *)scratch->work;
-	struct tg_piece_loop loop = {.data = (void *)value->bytes, .pieces = pieces};
+	struct tg_piece_loop loop;
 	struct tg_cpu_state *cpu = tg_cpu_state();
+	struct tg_pieces *pieces;
+	struct tg_value *value;
 	__u64 id;
 
-	if (!cpu || !(value->flags & TG_ARG_TRUNCATED))
-		return;
+	if (!cpu || !scratch || slot >= TG_HOOK_SLOTS)
+		return 0;
+	value = &scratch->values[slot];
+	if (!(value->flags & TG_ARG_TRUNCATED))
+		return 0;
+	pieces = (void *)scratch->work;
+	loop.data = (void *)value->bytes;
+	loop.pieces = pieces;
 	id = tg_data_id(cpu);
 	pieces->id = id;
-	pieces->from = hit->raw[slot];
+	pieces->from = raw;
 	pieces->now = tg_now();
 	pieces->result = TG_ARG_PIECES;
 	if (value->full_size > TG_HOOK_DATA_MAX) {
@@ -115,11 +131,12 @@ static __always_inline void tg_put_off(struct tg_hit *hit, struct tg_hook_scratc
 	if (pieces->result < 0) {
 		tg_value_fail(value, pieces->result);
 		tg_count_loss(cpu, TG_LOSS_UNREADABLE);
-		return;
+		return 0;
 	}
 	*(__u64 *)value->bytes = id;
 	value->size = sizeof(id);
 	value->flags = pieces->result;
+	return 0;
 }
 
 /* Is the slot in the record of this phase? `again`: slots that the entry put off. */
@@ -156,6 +173,25 @@ static __always_inline void tg_report_owner(void *ctx, struct tg_hit *hit, struc
 	hit->scratch->call.tid = record->tid;
 }
 
+/* A slot that was read into the record. See tg_hit_fill for why this is a function. */
+static __noinline int tg_report_slot(struct tg_hit *hit, __u32 slot, __u32 phase)
+{
+	const volatile struct tg_slot_config *config;
+	struct tg_hook_scratch *scratch = hit->scratch;
+
+	if (!scratch || slot >= TG_HOOK_SLOTS)
+		return 0;
+	config = &tg_hook.slots[slot];
+	/* The page of a user string may be there when the function returns. */
+	if (phase == TG_PHASE_ENTER && config->type == TG_TYPE_STRING && scratch->values[slot].status == -EFAULT)
+		hit->again |= 1U << slot;
+	if (config->flags & TG_SLOT_MAX_DATA && config->type == TG_TYPE_BYTES)
+		tg_put_off(scratch, hit->raw[slot], slot);
+	tg_put_value(scratch, slot);
+	scratch->record.arg_count++;
+	return 0;
+}
+
 /* Builds the record of the hit; the scratch is claimed. */
 static __always_inline void tg_report_build(void *ctx, struct tg_hit *hit, __u32 which, __u64 call, __u32 phase,
 					    __u32 again, const enum tg_context kind)
@@ -164,7 +200,6 @@ static __always_inline void tg_report_build(void *ctx, struct tg_hit *hit, __u32
 	struct tg_process *process = tg_hit_process(hit);
 	struct tg_hook_record *record;
 	__u64 thread = bpf_get_current_pid_tgid();
-	__u32 count = 0;
 
 	if (!scratch)
 		return;
@@ -174,6 +209,7 @@ static __always_inline void tg_report_build(void *ctx, struct tg_hit *hit, __u32
 	record->process.reserved = 0;
 	if (process)
 		record->process = process->key;
+	hit->process = 0; /* nobody asks any more, and for the verifier what follows is the same with and without */
 	record->tid = thread;
 	if (tg_hook.flags & TG_HOOK_TRACKED_SOCKS)
 		tg_report_owner(ctx, hit, record, phase, kind);
@@ -181,6 +217,7 @@ static __always_inline void tg_report_build(void *ctx, struct tg_hit *hit, __u32
 	record->instance = hit->instance;
 	record->phase = phase;
 	record->selector = which;
+	record->arg_count = 0;
 	record->action = 0;
 	record->call = call;
 	scratch->record_size = sizeof(*record);
@@ -193,17 +230,9 @@ static __always_inline void tg_report_build(void *ctx, struct tg_hit *hit, __u32
 			if (!tg_slot_reported(&tg_hook.slots[i], i, phase, again))
 				continue;
 			tg_hit_fill(ctx, hit, i, kind);
-			/* The page of a user string may be there when the function returns. */
-			if (phase == TG_PHASE_ENTER && tg_hook.slots[i].type == TG_TYPE_STRING &&
-			    scratch->values[i].status == -EFAULT)
-				hit->again |= 1U << i;
-			if (tg_hook.slots[i].flags & TG_SLOT_MAX_DATA && tg_hook.slots[i].type == TG_TYPE_BYTES)
-				tg_put_off(hit, scratch, i);
-			tg_put_value(scratch, i);
-			count++;
+			tg_report_slot(hit, i, phase);
 		}
 	}
-	record->arg_count = count;
 }
 
 #endif

@@ -58,8 +58,8 @@ struct tg_hook_scratch {
 	__u64 record_size;   /* so far */
 	__u64 context;	     /* address of the program's context; text of tracepoint records is found from there */
 	struct tg_chain chain;
-	__u64 owner;  /* 0: free; 1: a hook decides; else the context of the program whose chain of actions runs */
 	__u64 number; /* element of the map that this is, once claimed */
+	__u64 owner;  /* 0: free; 1: a hook decides; else the context of the program whose chain of actions runs */
 };
 
 _Static_assert(sizeof(struct tg_hook_scratch) <= 32768, "a per-CPU element has at most 32 KiB");
