@@ -73,8 +73,14 @@ std::string LibbpfLog::verifier_tail(std::size_t lines) const {
   std::size_t begin = text_.rfind(kBegin, end);
   begin = begin == std::string::npos ? 0 : begin + kBegin.size();
   std::vector<std::string_view> kept;
+  bool report = false;
   for (std::string_view line : split(std::string_view(text_).substr(begin, end - begin), '\n')) {
     line = trim(line);
+    // 7.x puts a report behind the complaint: what follows its reason repeats the program.
+    report = report || line.starts_with("Verification failed: ");
+    if (report && (line == "At:" || line == "Causal path:" || line == "Suggestion:")) {
+      break;
+    }
     if (!line.empty() && !line.starts_with("libbpf:") && !is_statistics(line)) {
       kept.push_back(line);
     }

@@ -32,6 +32,7 @@ class Kernel:
     e2e: list[str] = field(default_factory=list)  # parts of the names of the cases that run there; empty: all
     kernel_tests: str = ""  # which tests of the label kernel, as ctest -R takes it; empty: all
     exclude: str = ""  # kernel test cases that do not, as doctest takes it
+    cpus: int = 2
 
 
 def cache_dir() -> Path:
@@ -50,7 +51,8 @@ def find(name: str, refresh: bool = False) -> Kernel:
 
 
 def cases(entry: dict) -> dict:
-    return {"e2e": entry.get("e2e", []), "kernel_tests": entry.get("kernel", ""), "exclude": entry.get("exclude", "")}
+    return {"e2e": entry.get("e2e", []), "kernel_tests": entry.get("kernel", ""), "exclude": entry.get("exclude", ""),
+            "cpus": entry.get("cpus", 2)}
 
 
 def find_prebuilt(name: str, entry: dict) -> Kernel:
@@ -71,10 +73,13 @@ def find_debian(name: str, entry: dict, refresh: bool) -> Kernel:
     with (folder.parent / ".lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if refresh or not (folder / "complete").exists():
-            fetch_debian(entry["meta_package"], folder)
+            fetch_debian(entry["meta_package"], entry.get("suite"), folder)
     release = (folder / "complete").read_text().strip()
     modules_dir = folder / "lib" / "modules" / release
-    return Kernel(name, folder / "boot" / f"vmlinuz-{release}", entry["expect"], modules_dir, boot_modules(modules_dir), **cases(entry))
+    image = folder / "boot" / f"vmlinuz-{release}"
+    if not image.exists():  # since 7.0
+        image = modules_dir / "vmlinuz"
+    return Kernel(name, image, entry["expect"], modules_dir, boot_modules(modules_dir), **cases(entry))
 
 
 def run_tool(*command: str, cwd: Path | None = None) -> str:
@@ -87,29 +92,52 @@ def run_tool(*command: str, cwd: Path | None = None) -> str:
     return done.stdout
 
 
-def image_package(meta_package: str) -> str:
-    listing = run_tool("apt-cache", "depends", "--important", meta_package)
-    packages = re.findall(r"Depends: (linux-image-\d\S+)", listing)
-    if not packages:
+def depends(package: str, pattern: str, apt: list[str]) -> list[str]:
+    return re.findall(rf"Depends: ({pattern})", run_tool("apt-cache", *apt, "depends", "--important", package))
+
+
+def download(meta_package: str, apt: list[str], work: Path) -> str:
+    """The image's packages into `work`; answers the kernel's release."""
+    images = depends(meta_package, r"linux-image-\d\S+", apt)
+    if not images:
         raise Unavailable(f"package '{meta_package}' depends on no versioned kernel image; is the Debian 12 security suite in the apt sources?")
-    return packages[0]
+    # Since 7.0 the image is an empty package that depends on these.
+    parts = depends(images[0], r"linux-(?:binary|modules)-\d\S+", apt)
+    run_tool("apt-get", *apt, "download", *(parts or images[:1]), cwd=work)
+    return images[0].removeprefix("linux-image-")
 
 
-def fetch_debian(meta_package: str, folder: Path) -> None:
+def apt_of_suite(suite: str, work: Path) -> list[str]:
+    """Options for apt-get that know this suite of the machine's own Debian archive and nothing else: the machine's sources stay as they are."""
+    sites = run_tool("apt-get", "indextargets", "--format", "$(SITE)", "Created-By: Packages", "Component: main", "Codename: bookworm").split()
+    if not sites:
+        raise Unavailable("no Debian 12 archive in the apt sources")
+    for name in ("lists/partial", "cache/archives/partial"):
+        (work / "apt" / name).mkdir(parents=True)
+    sources = work / "apt" / "sources.list"
+    sources.write_text(f"deb {sites[0]} {suite} main\n")
+    settings = {"Dir::Etc::sourcelist": sources, "Dir::Etc::sourceparts": "/dev/null", "Dir::State::lists": work / "apt" / "lists",
+                "Dir::Cache": work / "apt" / "cache", "APT::Sandbox::User": "root"}
+    options = [word for key, value in settings.items() for word in ("-o", f"{key}={value}")]
+    run_tool("apt-get", *options, "update", "-q")
+    return options
+
+
+def fetch_debian(meta_package: str, suite: str | None, folder: Path) -> None:
     """Two attempts: package lists may be absent or older than the archive."""
     with tempfile.TemporaryDirectory(dir=folder.parent) as work_name:
         work = Path(work_name)
+        apt = apt_of_suite(suite, work) if suite else []
         try:
-            package = image_package(meta_package)
-            run_tool("apt-get", "download", package, cwd=work)
+            release = download(meta_package, apt, work)
         except Unavailable:
-            run_tool("apt-get", "update", "-q")
-            package = image_package(meta_package)
-            run_tool("apt-get", "download", package, cwd=work)
-        archive = next(work.glob("*.deb"))
+            run_tool("apt-get", *apt, "update", "-q")
+            release = download(meta_package, apt, work)
         tree = work / "tree"
-        run_tool("dpkg-deb", "-x", str(archive), str(tree))
-        release = package.removeprefix("linux-image-")
+        for archive in work.glob("*.deb"):
+            run_tool("dpkg-deb", "-x", str(archive), str(tree))
+        if not (tree / "lib").exists():  # Debian 13 and later have it in /usr
+            (tree / "lib").symlink_to("usr/lib")
         run_tool("depmod", "-b", str(tree), release)
         (tree / "complete").write_text(release + "\n")
         tree.chmod(0o755)

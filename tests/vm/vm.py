@@ -189,7 +189,7 @@ def boot_and_run(kernel, args, command: list[str], show_output: bool) -> int:
     job.mkdir(parents=True, exist_ok=True)
     write_job(job, kernel, args.build.resolve(), command)
     with tempfile.TemporaryDirectory(prefix="tetragon-vm-") as work, \
-            Vm(kernel, job, Path(work), args.memory, args.smp) as vm:
+            Vm(kernel, job, Path(work), args.memory, args.smp or kernel.cpus) as vm:
         try:
             return vm.wait(args.timeout, show_output)
         except VmError as error:
@@ -253,7 +253,7 @@ def main() -> int:
     parser.add_argument("--results", type=Path, help="folder for job files and logs (default: BUILD/vm/KERNEL)")
     parser.add_argument("--timeout", type=float, default=900, help="seconds until the guest is killed")
     parser.add_argument("--memory", default="2G")
-    parser.add_argument("--smp", type=int, default=2)
+    parser.add_argument("--smp", type=int, help="processors; else as kernels.json says")
     parser.add_argument("--refresh", action="store_true", help="download the kernel package again")
     parser.add_argument("--verbose", "-v", action="store_true", help="show the guest's output while it runs")
     at = sys.argv.index("--") if "--" in sys.argv else len(sys.argv)

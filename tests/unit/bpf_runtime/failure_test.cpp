@@ -25,6 +25,20 @@ TEST_CASE("the verifier's last words end up in the text, its statistics do not")
   CHECK(error.message().find('\n') == std::string::npos);
 }
 
+TEST_CASE("the verifier's report of 7.x: the complaint and its reason, not the program once more") {
+  LibbpfLog log;
+  log.append(
+      "libbpf: prog 'untested': -- BEGIN PROG LOAD LOG --\n"
+      "7: (79) r0 = *(u64 *)(r0 +0)\nR0 invalid mem access 'map_value_or_null'\n\n"
+      "Verification failed: Register Type Safety: Invalid dereference\n\n"
+      "Reason:\n  R0 may be NULL here.\n\nAt:\n  untested @ refused.bpf.c:20:9\n\n"
+      "Causal path:\n  >>> 6 | (85) call bpf_map_lookup_elem#1\n\nSuggestion:\n  Add a NULL check.\n\n"
+      "processed 7 insns (limit 1000000)\n-- END PROG LOAD LOG --\n");
+  CHECK(log.verifier_tail() ==
+        "7: (79) r0 = *(u64 *)(r0 +0) | R0 invalid mem access 'map_value_or_null' | Verification failed: Register Type "
+        "Safety: Invalid dereference | Reason: | R0 may be NULL here.");
+}
+
 TEST_CASE("libbpf's complaint when there is no verifier log") {
   LibbpfLog log;
   log.append("libbpf: failed to find valid kernel BTF\nlibbpf: failed to load object 'o'\n");
