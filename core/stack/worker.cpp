@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <condition_variable>
 #include <deque>
+#include <system_error>
 
 namespace tetragon::stack {
 
@@ -48,7 +49,12 @@ bool Worker::submit(Job job) {
   if (state_->jobs.size() >= state_->options.max_jobs) return false;
   state_->jobs.push_back(std::move(job));
   if (!thread_.joinable()) {
-    thread_ = std::thread([state = state_] { run(*state); });
+    try {
+      thread_ = std::thread([state = state_] { run(*state); });
+    } catch (const std::system_error&) {  // a fork bomb left none; the next job tries again
+      state_->jobs.pop_back();
+      return false;
+    }
     ::pthread_setname_np(thread_.native_handle(), "stack-symbols");
   }
   state_->work.notify_one();

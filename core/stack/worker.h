@@ -32,7 +32,8 @@ class Worker {
   Worker& operator=(const Worker&) = delete;
 
   std::unique_lock<std::mutex> lock();
-  // With the lock. The thread starts with the first job. False: too many wait.
+  // With the lock. The thread starts with the first job. False: too many wait, or there is no
+  // thread to be had.
   bool submit(Job job);
   // With the lock: until `ready` says so; false: it took too long, or waiting is not worth while because a job hangs.
   bool wait(std::unique_lock<std::mutex>& lock, const std::function<bool()>& ready);
