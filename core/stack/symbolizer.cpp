@@ -19,7 +19,7 @@
 namespace tetragon::stack {
 namespace {
 
-constexpr size_t kMaxMapsText = size_t{8} << 20;
+constexpr size_t kMaxMapsText = size_t{8} << 20;     // what is behind has no names
 constexpr uint64_t kMaxUserGap = uint64_t{1} << 20;  // of a function without a size
 constexpr int64_t kModulesCheck = kNsPerSec;
 // Start times in /proc are in ticks, and the clock of the event is read a little later.
@@ -38,6 +38,23 @@ int64_t process_start_ns(const std::string& folder) {
   if (std::from_chars(text->data() + at + 1, end, ticks).ec != std::errc{}) return 0;
   static const int64_t per_second = ::sysconf(_SC_CLK_TCK);
   return static_cast<int64_t>(ticks) * (kNsPerSec / std::max<int64_t>(1, per_second));
+}
+
+// The first lines of it; empty: nothing could be read. A process may have mappings without end.
+std::string read_lines(const std::string& path, size_t limit) {
+  std::string text;
+  const UniqueFd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  if (!fd) return text;
+  constexpr size_t kPiece = size_t{64} << 10;
+  while (text.size() < limit) {
+    const size_t before = text.size();
+    text.resize(std::min(limit, before + kPiece));
+    const ssize_t got = ::read(fd.get(), text.data() + before, text.size() - before);
+    text.resize(before + static_cast<size_t>(std::max<ssize_t>(got, 0)));
+    if (got == 0 || (got < 0 && errno != EINTR)) break;
+  }
+  text.resize(text.rfind('\n') + 1);
+  return text;
 }
 
 // Name and address of each; how often they are in use changes all the time.
@@ -178,6 +195,9 @@ std::span<const Frame> Symbolizer::kernel(std::string_view bytes) {
     size_t unknown = 0;
     for (size_t i = 0; i < frames_.size(); ++i) {
       Symbol symbol;
+      // The first attempt's name lies in a table that may be gone now.
+      frames_[i].symbol = {};
+      frames_[i].offset = 0;
       if (!find_kernel(place_of(frames_, i), symbol)) {
         ++unknown;
         continue;
@@ -219,10 +239,10 @@ bool Symbolizer::read_maps(const std::shared_ptr<Image>& image, uint64_t time_ns
   image->reading = worker_.submit([state = state_, image, time_ns, clock = &clock_,
                                    folder = state_->options.procfs + "/" + std::to_string(image->pid)] {
     std::shared_ptr<const Maps> maps;
-    auto text = tetragon::read_file(folder + "/maps", kMaxMapsText);
+    const std::string text = read_lines(folder + "/maps", kMaxMapsText);
     const int64_t start = process_start_ns(folder);  // behind: the pid was this process' all the time
-    if (text.ok() && start != 0 && (time_ns == 0 || start <= static_cast<int64_t>(time_ns) + kStartSlack)) {
-      auto parsed = parse_maps(*text);
+    if (!text.empty() && start != 0 && (time_ns == 0 || start <= static_cast<int64_t>(time_ns) + kStartSlack)) {
+      auto parsed = parse_maps(text);
       if (!parsed.mappings.empty()) maps = std::make_shared<const Maps>(std::move(parsed));
     }
     return [state, image, maps = std::move(maps), read_ns = clock->boot_ns()]() mutable {
@@ -379,9 +399,11 @@ std::span<const Frame> Symbolizer::user(const Process& process, std::string_view
   const std::shared_ptr<Image> image = image_of(process, now);
   bool late = false;
   const auto read_done = [&] { return !image->reading; };
-  if (image->load == Load::none) {
-    image->load = read_maps(image, process.time_ns) ? Load::asked : Load::none;
-    late = image->load == Load::none || !worker_.wait(lock, read_done);
+  // What failed is tried again: for want of memory or descriptors, for the time between exec and the first mapping.
+  const bool again = image->load == Load::failed && now - image->read_ns > state.options.maps_expire_ns;
+  if (image->load == Load::none || again) {
+    if (read_maps(image, process.time_ns)) image->load = Load::asked;
+    late = image->load != Load::asked || !worker_.wait(lock, read_done);
   } else if (image->load == Load::ready) {
     const int64_t age = now - image->read_ns;
     if (age > state.options.maps_expire_ns || (age > state.options.maps_reread_ns && !in_maps(*image->maps))) {

@@ -161,6 +161,20 @@ TEST_CASE("kernel addresses: names, new code, nothing known") {
   CHECK(symbolizer.stats().kernel_reads == 3);
 }
 
+TEST_CASE("kernel addresses: a name that the next table does not have is not kept") {
+  FakeProc proc;
+  ManualClock clock;
+  proc.write("kallsyms", "ffffffff81000000 T stays\nffffffffc0000000 t goes\t[bpf]\n");
+  Symbolizer symbolizer(proc.options(), clock);
+  CHECK(symbolizer.kernel(bytes_of({0xffffffffc0000010}))[0].symbol == "goes");
+  proc.write("kallsyms", "ffffffff81000000 T stays\n");
+  clock.now += 6 * kNsPerSec;
+  const auto frames = symbolizer.kernel(bytes_of({0xffffffffc0000010, 0x1234}));
+  CHECK(frames[0].symbol.empty());
+  CHECK(frames[0].offset == 0);
+  CHECK(symbolizer.stats().kernel_reads == 2);
+}
+
 TEST_CASE("kernel addresses: begins with the hooked code") {
   FakeProc proc;
   proc.write("kallsyms",
@@ -281,6 +295,40 @@ TEST_CASE("addresses of a process: the pid is another's now, or another image's"
   CHECK(symbolizer.user({.pid = 77, .start_ns = 3200 * kNsPerSec, .time_ns = 3300 * kNsPerSec}, bytes_of(address))[0]
             .module.empty());
   CHECK(symbolizer.user({.pid = 0, .start_ns = 0, .time_ns = 0}, bytes_of(address))[0].module.empty());
+}
+
+TEST_CASE("addresses of a process: mappings that could not be read are read again later") {
+  SampleProc proc;
+  proc.write("77/maps", "");
+  ManualClock clock;
+  clock.now = 2000 * kNsPerSec;
+  Symbolizer symbolizer(proc.options(), clock);
+  const Process process{.pid = 77, .start_ns = 1000 * kNsPerSec, .time_ns = 1500 * kNsPerSec};
+  const auto symbol = [&] { return std::string(symbolizer.user(process, bytes_of({0x400000 + proc.add}))[0].symbol); };
+  CHECK(symbol().empty());
+  proc.write("77/maps", map_sample("/bin/sample"));
+  clock.now += 9 * kNsPerSec;
+  CHECK(symbol().empty());
+  CHECK(symbolizer.stats().maps_reads == 1);
+  CHECK(symbolizer.stats().gone == 2);
+  clock.now += 2 * kNsPerSec;
+  CHECK(symbol() == "sample_add");
+  CHECK(symbolizer.stats().maps_reads == 2);
+}
+
+TEST_CASE("addresses of a process: of more mappings than are read, the first ones are known") {
+  SampleProc proc;
+  std::string maps = map_sample("/bin/sample");
+  for (uint64_t at = 0x10000000; maps.size() < size_t{9} << 20; at += 0x2000) {
+    const std::string range = elf::hex(at).substr(2) + "-" + elf::hex(at + 0x1000).substr(2);
+    maps += range + " r-xp 00000000 00:00 7 /" + std::string(1000, 'x') + "\n";
+  }
+  proc.write("77/maps", maps);
+  Symbolizer symbolizer(proc.options());
+  const auto frames =
+      symbolizer.user({.pid = 77, .start_ns = 1, .time_ns = 0}, bytes_of({0x400000 + proc.add, 0x10000010}));
+  CHECK(frames[0].symbol == "sample_add");
+  CHECK(frames[1].module == "/" + std::string(1000, 'x'));
 }
 
 TEST_CASE("files that are none, or not the mapped one") {
