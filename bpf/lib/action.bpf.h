@@ -104,22 +104,44 @@ static __always_inline void tg_action_verdict(struct tg_hook_scratch *hit, __s64
 	hit->chain.verdict = value;
 }
 
-/* May it change what the process does? Else it is counted as what would have been done. */
-static __always_inline bool tg_may_enforce(void)
+/* Pid 1, and the process that the policy names: the daemon, not another one that got its pid. */
+static __always_inline bool tg_is_spared(const struct tg_policy_state *policy)
+{
+	__u32 tgid = bpf_get_current_pid_tgid() >> 32;
+	struct task_struct *task;
+
+	if (policy->flags & TG_POLICY_UNGUARDED)
+		return false;
+	if (tgid == 1)
+		return true;
+	if (tgid != policy->daemon)
+		return false;
+	task = bpf_get_current_task_btf();
+	tg_lighten(task);
+	/* Either may be rounded down. */
+	return task->group_leader->start_boottime / TG_TICK_NS - policy->daemon_start + 1 <= 2;
+}
+
+enum tg_permission { TG_ENFORCE, TG_MONITOR, TG_SPARE };
+
+/* May the action change what the process does? Else it is counted as what would have been done. */
+static __always_inline enum tg_permission tg_permission(void)
 {
 	struct tg_policy_state *policy;
-	__u32 key = tg_step.policy, tgid = bpf_get_current_pid_tgid() >> 32;
+	__u32 key = tg_step.policy;
 
+	if (!(tg_step.flags & TG_STEP_ENFORCES))
+		return TG_ENFORCE;
 	policy = bpf_map_lookup_elem(&tg_policies, &key);
 	if (!policy || policy->mode != TG_MODE_ENFORCE) {
 		tg_count(monitored, [tg_step.code]);
-		return false;
+		return TG_MONITOR;
 	}
-	if (!(policy->flags & TG_POLICY_UNGUARDED) && (tgid == 1 || tgid == policy->daemon)) {
+	if (tg_is_spared(policy)) {
 		tg_count(spared);
-		return false;
+		return TG_SPARE;
 	}
-	return true;
+	return TG_ENFORCE;
 }
 
 static __always_inline int tg_chain_end(void *ctx, struct tg_hook_scratch *hit)
@@ -128,17 +150,22 @@ static __always_inline int tg_chain_end(void *ctx, struct tg_hook_scratch *hit)
 	__u64 frame = (__u64)ctx;
 	bool has = hit->chain.has_verdict;
 
-	hit->record.action = hit->chain.action;
-	tg_report_send(hit, hit->chain.post);
-	tg_scratch_release(hit);
 	if (has && (tg_step.deliver == TG_DELIVER_TRAMPOLINE || tg_step.deliver == TG_DELIVER_KPROBE)) {
 		if (tg_step.deliver == TG_DELIVER_KPROBE)
 			frame = PT_REGS_SP((struct pt_regs *)ctx);
-		if (!tg_verdict_put(frame, value))
+		if (!tg_verdict_put(frame, value)) {
 			tg_count(failed, [TG_ACTION_OVERRIDE]);
+			if (hit->chain.action == TG_ACTION_OVERRIDE)
+				hit->chain.action = TG_ACTION_UNKNOWN; /* it is not denied: do not say so */
+		}
 	}
-	if (tg_step.after)
+	hit->record.action = hit->chain.action;
+	tg_report_send(hit, hit->chain.post);
+	tg_scratch_release(hit);
+	if (tg_step.after) {
 		bpf_tail_call(ctx, &tg_actions, TG_ACTION_AFTER);
+		tg_count(broken, );
+	}
 	if (tg_step.deliver == TG_DELIVER_VALUE && has) {
 		int answer = value;
 
@@ -159,13 +186,15 @@ static __always_inline int tg_chain_end(void *ctx, struct tg_hook_scratch *hit)
 	int tg_##function_(void *ctx)                                                \
 	{                                                                            \
 		struct tg_hook_scratch *hit = tg_chain_scratch(ctx);                 \
+		enum tg_permission permission;                                       \
 		long result = 0;                                                     \
                                                                                      \
 		if (!hit) {                                                          \
 			tg_count(broken, );                                          \
 			return 0;                                                    \
 		}                                                                    \
-		if (!(tg_step.flags & TG_STEP_ENFORCES) || tg_may_enforce()) {       \
+		permission = tg_permission();                                        \
+		if (permission == TG_ENFORCE) {                                      \
 			result = function_(ctx, hit);                                \
 			if (result)                                                  \
 				tg_count(failed, [tg_step.code]);                    \
@@ -173,10 +202,12 @@ static __always_inline int tg_chain_end(void *ctx, struct tg_hook_scratch *hit)
 				tg_count(done, [tg_step.code]);                      \
 		}                                                                    \
 		/* What monitor mode left out is reported as if it had been done. */ \
-		if (!result)                                                         \
+		if (!result && permission != TG_SPARE)                               \
 			hit->chain.action = tg_step.code;                            \
-		if (tg_step.next && result != TG_ACTION_STOP)                        \
+		if (tg_step.next && result != TG_ACTION_STOP) {                      \
 			bpf_tail_call(ctx, &tg_actions, tg_step.next);               \
+			tg_count(broken, );                                          \
+		}                                                                    \
 		return tg_chain_end(ctx, hit);                                       \
 	}                                                                            \
 	char tg_license[] SEC("license") = "GPL";

@@ -129,7 +129,9 @@ struct tg_policy_state {
 	__u32 daemon;
 	__u32 flags;
 	__u32 reserved;
+	__u64 daemon_start; /* when it began, in TG_TICK_NS since boot: after its death others may get its pid */
 };
+#define TG_TICK_NS 10000000
 enum { TG_POLICY_UNGUARDED = 1 };
 
 /* tg_action_counts: per-CPU array of one element, of each hook. */

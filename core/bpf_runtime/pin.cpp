@@ -19,6 +19,7 @@
 
 #include "core/bpf_runtime/failure.h"
 #include "core/util/file.h"
+#include "core/util/self.h"
 #include "core/util/strings.h"
 
 namespace tetragon::bpf_runtime {
@@ -161,21 +162,9 @@ Result<std::string> find_bpffs(bool mount) {
 }
 
 Result<std::string> run_name(const std::string& procfs) {
-  // The pid that procfs knows us by: procfs may be another namespace's.
-  std::error_code error;
-  const std::string pid = fs::read_symlink(procfs + "/self", error);
-  if (error) return file_error("read " + procfs + "/self", error.value());
-  const auto stat = read_file(procfs + "/" + pid + "/stat");
-  TETRAGON_TRY(stat);
-  // The name in parentheses may hold anything; the start time is the 20th field after it.
-  const std::string_view text = *stat;
-  const std::size_t end = text.rfind(')');
-  std::vector<std::string_view> fields;
-  if (end != std::string_view::npos) fields = split(trim(text.substr(end + 1)), ' ');
-  constexpr std::size_t kStartTime = 19;
-  if (fields.size() <= kStartTime)
-    return Error(Code::invalid, procfs + "/" + pid + "/stat: not as proc(5) describes it");
-  return std::string(kRunPrefix) + pid + "-" + std::string(fields[kStartTime]);
+  const auto self = self_id(procfs);
+  TETRAGON_TRY(self);
+  return std::string(kRunPrefix) + std::to_string(self->pid) + "-" + std::to_string(self->start_ticks);
 }
 
 PinnedRun::PinnedRun(std::string root, std::string name, UniqueFd lock, PinFunction pin)

@@ -1,10 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "core/daemon/policy_host.h"
 
-#include <unistd.h>
-
 #include <algorithm>
-#include <cstdlib>
 #include <utility>
 
 #include "core/bpf_runtime/actions.h"
@@ -133,14 +130,6 @@ std::vector<policy::PluginType> read_types(const plugin_host::PluginHost& plugin
   return types;
 }
 
-// The daemon's pid as the kernel counts: in a container getpid would give another one than programs see.
-uint32_t host_pid(const std::string& procfs) {
-  char text[32] = "";
-  const ssize_t size = ::readlink((procfs + "/self").c_str(), text, sizeof(text) - 1);
-  const unsigned long pid = size > 0 ? std::strtoul(text, nullptr, 10) : 0;
-  return pid != 0 ? static_cast<uint32_t>(pid) : static_cast<uint32_t>(::getpid());
-}
-
 // Which of the shipped plugins serves a section; for the message when it is not installed.
 std::string plugin_of(const std::string& section) {
   if (section == "kprobes" || section == "fentries") return "kprobe";
@@ -180,11 +169,18 @@ policy::ManagerHost PolicyHost::functions() {
     const policy::Vocabulary::Action* action = vocabulary_.find_action(name);
     return action != nullptr && action->enforces;
   };
-  host.set_policy = [this](uint16_t number, bool enforce, bool guarded) {
+  // Read once: a switch must not fail for want of a descriptor.
+  host.set_policy = [this, self = self_id(state_.conf().get_string("procfs"))](uint16_t number, bool enforce,
+                                                                               bool guarded) -> Result<void> {
     const uint32_t key = number;
     tg_policy_state state{};
     state.mode = enforce ? TG_MODE_ENFORCE : TG_MODE_MONITOR;
-    state.daemon = host_pid(state_.conf().get_string("procfs"));
+    if (self.ok()) {
+      state.daemon = self->pid;
+      state.daemon_start = self->start_ticks;
+    } else if (enforce) {
+      return Error(self.error());
+    }
     state.flags = guarded ? 0 : TG_POLICY_UNGUARDED;
     return state_.runtime->shared_map_update(bpf_runtime::kPoliciesMap, std::as_bytes(std::span(&key, 1)),
                                              std::as_bytes(std::span(&state, 1)));

@@ -28,6 +28,7 @@
 #include "core/sink/json_export.h"
 #include "core/util/fd.h"
 #include "core/util/result.h"
+#include "core/util/self.h"
 #include "core/util/time.h"
 
 namespace tetragon::daemon {
@@ -115,8 +116,8 @@ std::string plugin_dir(const State& state);
 void log_balance(State& state);
 // Those that no daemon holds; complete_ones: also the ones that had all their policies in force.
 void remove_earlier_runs(const State& state, bool complete_ones);
-// The process that no action of this run hits beside pid 1: 0 when the daemon is gone, whose pid others may get.
-void spare_process(const std::string& run, uint32_t pid);
+// The process that no action of this run hits beside pid 1; none: the daemon that is gone.
+void spare_process(const std::string& run, const SelfId& process);
 // What the kernel could not put into the ring is known for sure only from its own counter: a gap at the end of the
 // stream shows in no sequence number.
 uint64_t ring_losses(const State& state);

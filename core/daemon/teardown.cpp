@@ -79,7 +79,7 @@ void teardown(State& state) {
   state.health.reset();
   if (state.keeps_sensors) {
     state.plugins->stop(plugin_host::Kind::sink);
-    spare_process(state.runtime->pins()->path(), 0);
+    spare_process(state.runtime->pins()->path(), {});
     log::info("sensors stay attached",
               {{"run", state.runtime->pins()->path()}, {"links", uint64_t{state.runtime->pins()->links()}}});
   } else {
@@ -97,7 +97,7 @@ void teardown(State& state) {
     }
     if (!state.pin_root.empty()) {
       for (const auto& run : bpf_runtime::find_runs(state.pin_root)) {
-        if (!run.lives) spare_process(state.pin_root + "/" + run.name, 0);
+        if (!run.lives) spare_process(state.pin_root + "/" + run.name, {});
       }
     }
   }

@@ -1,6 +1,4 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <unistd.h>
-
 #include <cstring>
 
 #include "bpf/shared/action.h"
@@ -15,13 +13,15 @@ constexpr uint32_t kNobody = UINT32_MAX;  // not 0, which stands in elements of 
 
 }  // namespace
 
-void spare_process(const std::string& run, uint32_t pid) {
+void spare_process(const std::string& run, const SelfId& process) {
   const auto done =
-      bpf_runtime::change_shared_array(run, bpf_runtime::kPoliciesMap, [pid](std::span<std::byte> element) {
+      bpf_runtime::change_shared_array(run, bpf_runtime::kPoliciesMap, [&process](std::span<std::byte> element) {
         tg_policy_state policy{};
         if (element.size() != sizeof(policy)) return;  // of another version
         std::memcpy(&policy, element.data(), sizeof(policy));
-        if (policy.daemon != 0) policy.daemon = pid == 0 ? kNobody : pid;
+        if (policy.daemon == 0) return;  // of no policy
+        policy.daemon = process.pid == 0 ? kNobody : process.pid;
+        policy.daemon_start = process.start_ticks;
         std::memcpy(element.data(), &policy, sizeof(policy));
       });
   if (!done.ok())
@@ -38,9 +38,11 @@ Result<void> open_pins(State& state) {
     return {};  // without a BPF file system nothing can have been left
   }
   state.pin_root = *bpffs + "/" + state.conf().get_string("bpf-dir");
+  const auto self = self_id(state.conf().get_string("procfs"));
+  TETRAGON_TRY(self);
   for (const bpf_runtime::EarlierRun& run : bpf_runtime::find_runs(state.pin_root)) {
     if (run.lives) continue;
-    spare_process(state.pin_root + "/" + run.name, static_cast<uint32_t>(::getpid()));
+    spare_process(state.pin_root + "/" + run.name, *self);
     log::info("sensors of an earlier run stay attached until this one has taken over",
               {{"run", state.pin_root + "/" + run.name}, {"links", uint64_t{run.links}}});
   }

@@ -5,9 +5,10 @@ import json
 import os
 import signal
 import subprocess
+import time
 
 from acting import MARK, Shared, actions_of, add, asks, attempt, backend, counts, eventually, on_getsid
-from lib import requires, sensor
+from lib import Skip, requires, sensor
 from lib.features import probe
 from lib.policies import check_loaded, new_folder, policy, syscall
 
@@ -230,6 +231,42 @@ def test_daemon_is_spared(env):
         assert daemon.alive()
         event = daemon.events.wait_for(lambda e: e.get("process_kprobe", {}).get("policy_name") == "suicide", what="the daemon's own call")
         assert event["process_kprobe"]["process"]["pid"] == daemon.process.pid, event
+        assert event["process_kprobe"]["action"] == "KPROBE_ACTION_POST", event  # nothing was done, and nothing else is said
+        assert counts(daemon, "suicide").get("signal") is None, counts(daemon, "suicide")
+
+
+@sensor
+def test_pid_1_is_spared(env):
+    """It gets an orphan to wait for, by a call that a policy kills for. (The kernel would not kill it either, but say so.)"""
+    hooks = "".join(f"""
+  - call: sys_{call}
+    syscall: true
+    selectors:
+    - matchPIDs: [{{operator: In, followForks: false, isNamespacePID: false, values: [1]}}]
+      matchActions: [{KILL}]
+""" for call in ("wait4", "waitid", "rt_sigreturn"))
+    with env.daemon() as daemon:
+        add(env, daemon, policy("regicide", f"  kprobes:{hooks}"))
+
+        def orphan():
+            if os.fork() == 0:
+                time.sleep(0.2)
+                os._exit(0)
+
+        def hit():
+            attempt(orphan)
+            time.sleep(0.3)
+            return daemon.events.find(lambda e: e.get("process_kprobe", {}).get("policy_name") == "regicide")
+        try:
+            event = eventually(hit, "")[0]["process_kprobe"]
+        except AssertionError:
+            if "TETRAGON_TEST_IN_VM" in os.environ:
+                raise
+            raise Skip("pid 1 of this machine does not wait for orphans by these calls") from None
+        assert event["process"]["pid"] == 1 and event["action"] == "KPROBE_ACTION_POST", event
+        listed = daemon.tetra("tracingpolicy", "list", "-o", "json").stdout
+        assert "actions kept from pid 1 and from the daemon" in listed, listed
+        assert counts(daemon, "regicide").get("signal") is None, counts(daemon, "regicide")
 
 
 @sensor

@@ -175,6 +175,47 @@ def test_policy_goes_at_once(env):
         assert all(any(one.iterdir()) for one in folder_of(daemon).glob("run-*/[0-9]*"))
 
 
+NUMBER = 7691234  # no process has it
+GUARDED = policy("guarded", f"""
+  kprobes:
+  - call: sys_getsid
+    args: [{{index: 0, type: int}}]
+    selectors:
+    - matchArgs: [{{index: 0, operator: Equal, values: ["{NUMBER}"]}}]
+      matchActions: [{{action: Sigkill}}]
+""")
+
+
+def fork_as(pid: int) -> int:
+    """The wait status of a process with this pid that does what the policy kills for."""
+    last = Path("/proc/sys/kernel/ns_last_pid")
+    if not last.exists():
+        raise Skip("this kernel lets nobody choose a pid (CONFIG_CHECKPOINT_RESTORE)")
+    for _ in range(1000):
+        last.write_text(str(pid - 1))
+        child = os.fork()
+        if child == 0:
+            if os.getpid() == pid:
+                syscall("getsid", NUMBER)
+                time.sleep(0.2)
+            os._exit(0)
+        _, status = os.waitpid(child, 0)
+        if child == pid:
+            return status
+    raise AssertionError(f"no process got the pid {pid}")
+
+
+@sensor
+@timeout(120)
+def test_pid_of_the_dead_daemon_is_not_spared(env):
+    with kept(env, policies=[GUARDED]) as daemon:
+        check_loaded(daemon)
+        kill(daemon)
+        for _ in range(2):
+            status = fork_as(daemon.process.pid)
+            assert os.WIFSIGNALED(status) and os.WTERMSIG(status) == signal.SIGKILL, status
+
+
 @sensor
 @timeout(120)
 def test_start_that_fails(env):

@@ -170,6 +170,23 @@ TEST_CASE("cost: hits that are reported") {
   }
 }
 
+void everything_of_the_process(tg_selector& selector) {
+  selector.parent_binaries = {TG_MATCH_NOT_IN, 0, 3};
+  selector.namespace_count = TG_HOOK_NAMESPACES;
+  for (unsigned n = 0; n < TG_HOOK_NAMESPACES; ++n) {
+    selector.namespaces[n] = {TG_MATCH_NOT_IN, static_cast<__u8>(n), 4, 0, 0, {1, 2, 3, 4}};
+  }
+  for (auto& caps : selector.caps) {
+    caps.op = TG_MATCH_NOT_IN;
+    caps.namespaced = 1;
+    caps.mask = 1;
+  }
+  selector.ns_changes_op = TG_MATCH_NOT_IN;
+  selector.ns_changes = (1U << TG_NS_COUNT) - 1;
+  selector.cap_changes_op = TG_MATCH_NOT_IN;
+  selector.cap_changes = 1;
+}
+
 TEST_CASE("cost: the largest hooks are small enough for the verifier") {
   if (!kernel_allows()) {
     return;
@@ -205,5 +222,10 @@ TEST_CASE("cost: the largest hooks are small enough for the verifier") {
   print("5 x 5 strings equal, every size", *load(largest(TG_TYPE_STRING, TG_OP_TEXT_EQUAL)), {0, 0, 0, 0, 0});
   print("5 x 5 path prefixes", *load(largest(TG_TYPE_FILE, TG_OP_TEXT_PREFIX)), {0, 0, 0, 0, 0});
   print("5 x 5 ports", *load(largest(TG_TYPE_SOCK, TG_OP_SPORT)), {0, 0, 0, 0, 0});
+  Hook hook = largest(TG_TYPE_NUMBER, TG_OP_RANGE);
+  for (unsigned s = 0; s < 5; ++s) {
+    everything_of_the_process(hook.config.selectors[s]);
+  }
+  print("5 x 5 integer ranges, all of the process", *load(hook), {0, 0, 0, 0, 0});
   print("5 x 5 integer ranges", *load(largest(TG_TYPE_NUMBER, TG_OP_RANGE)), {0, 0, 0, 0, 0});
 }

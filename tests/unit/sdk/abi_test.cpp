@@ -115,7 +115,8 @@ TEST_CASE("layout of what a hook and its actions share, 1.2") {
   CHECK(offsetof(tg_chain, args_at) == 48);
   CHECK(offsetof(tg_chain, verdict) == 64);
   CHECK(sizeof(tg_chain) == 72);
-  CHECK(sizeof(tg_policy_state) == 16);
+  CHECK(offsetof(tg_policy_state, daemon_start) == 16);
+  CHECK(sizeof(tg_policy_state) == 24);
   CHECK(sizeof(tg_verdict_key) == 16);
   CHECK(sizeof(tg_verdict) == 16);
   CHECK(offsetof(tg_hook_record, action) == 63);

@@ -1,0 +1,23 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+// This process as the kernel knows it: what tells it from any other that had or will have its pid.
+
+#include <cstdint>
+#include <string>
+
+#include "core/util/result.h"
+
+namespace tetragon {
+
+struct SelfId {
+  uint32_t pid = 0;  // in the pid namespace of `procfs`, of which programs in the kernel see the first one's
+  uint64_t start_ticks =
+      0;  // since boot, in hundredths of a second, as proc(5) has it; without offsets of a time namespace
+};
+
+// `procfs`: where the host's /proc is mounted. Errors: not_found when there is none, invalid when its text is not as
+// proc(5) describes it. Thread-safe.
+Result<SelfId> self_id(const std::string& procfs);
+
+}  // namespace tetragon
