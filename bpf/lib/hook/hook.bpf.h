@@ -134,9 +134,12 @@ static __always_inline void tg_chain_unclaimed(void)
 
 static __always_inline __u32 tg_first_action(__u32 which, bool at_return)
 {
-	if (which >= TG_HOOK_SELECTORS)
+	__u64 n = which;
+
+	tg_opaque(n); /* compared as 64 bits: 6.1 knows nothing of the upper half after a comparison of the lower one */
+	if (n >= TG_HOOK_SELECTORS)
 		return 0;
-	return at_return ? tg_hook.selectors[which].first_return_action : tg_hook.selectors[which].first_action;
+	return at_return ? tg_hook.selectors[n].first_return_action : tg_hook.selectors[n].first_action;
 }
 
 /* Keeps what the return needs. */
