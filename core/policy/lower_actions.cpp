@@ -49,9 +49,14 @@ uint8_t code_of(std::string_view action) {
                                   : static_cast<uint8_t>(found - std::begin(codes));
 }
 
-bool plain_post(const Action& action) {
-  return *action.name == "Post" && action.rate_limit->empty() && !*action.kernel_stack_trace &&
-         !*action.user_stack_trace && !*action.ima_hash;
+// Which stacks are read; only process_kprobe has fields for them.
+uint32_t stacks_of(const Action& action, event::Type type) {
+  if (type != event::Type::process_kprobe) return 0;
+  return (*action.kernel_stack_trace ? TG_POST_KERNEL_STACK : 0) | (*action.user_stack_trace ? TG_POST_USER_STACK : 0);
+}
+
+bool plain_post(const Action& action, event::Type type) {
+  return *action.name == "Post" && action.rate_limit->empty() && stacks_of(action, type) == 0 && !*action.ima_hash;
 }
 
 }  // namespace
@@ -85,7 +90,7 @@ void HookCompiler::lower_action(const Action& action, size_t selector, bool at_r
     final_action = TG_ACTION_NOPOST;
     return;
   }
-  if (plain_post(action)) {
+  if (plain_post(action, compiled_.info.type)) {
     final_action = TG_ACTION_POST;
     return;
   }
@@ -133,8 +138,7 @@ void HookCompiler::lower_action(const Action& action, size_t selector, bool at_r
                           compiled_.config.slots[step.name_slot].type == TG_TYPE_PATH
                       ? TG_FOLLOW_PATH
                       : 0) |
-                 (*action.kernel_stack_trace ? TG_POST_KERNEL_STACK : 0) |
-                 (*action.user_stack_trace ? TG_POST_USER_STACK : 0) | (*action.ima_hash ? TG_POST_IMA_HASH : 0);
+                 stacks_of(action, compiled_.info.type) | (*action.ima_hash ? TG_POST_IMA_HASH : 0);
   if (!action.rate_limit->empty()) {
     if (const auto seconds = parse_rate_limit(*action.rate_limit); seconds.ok()) {
       step.rate_interval_ns = *seconds * 1'000'000'000;

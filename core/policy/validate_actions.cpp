@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Rules of actions, and of selectors as a whole.
 #include <algorithm>
-#include <set>
 
 #include "core/policy/validate_impl.h"
 
@@ -63,8 +62,9 @@ void check_fields(HookChecks& context, const ActionType& type, const Action& act
   }
 }
 
-void check_position(HookChecks& context, const At<uint32_t>& position, std::string_view member,
-                    const std::vector<std::string_view>& types, const std::string& path) {
+// Null: there is none of that kind, which is reported.
+const Arg* check_position(HookChecks& context, const At<uint32_t>& position, std::string_view member,
+                          const std::vector<std::string_view>& types, const std::string& path) {
   const auto& args = context.hook.args;
   const auto found =
       std::find_if(args.begin(), args.end(), [&position](const Arg& arg) { return *arg.index == *position; });
@@ -72,10 +72,42 @@ void check_position(HookChecks& context, const At<uint32_t>& position, std::stri
   if (found == args.end()) {
     context.checks.error(position.written() ? position.place : context.hook.place, field,
                          "there is no argument with index " + std::to_string(*position) + " in args");
-  } else if (!types.empty() && std::find(types.begin(), types.end(), *found->type) == types.end()) {
+    return nullptr;
+  }
+  if (!types.empty() && std::find(types.begin(), types.end(), *found->type) == types.end()) {
     context.checks.error(
         position.written() ? position.place : found->place, field,
         "argument " + std::to_string(*position) + " has the type " + *found->type + "; allowed: " + joined(types));
+    return nullptr;
+  }
+  return &*found;
+}
+
+// At the return the socket is the value returned.
+void check_sock(HookChecks& context, const Action& action, bool at_return, const std::string& path) {
+  const auto& result = context.hook.return_arg;
+  if (!at_return) {
+    check_position(context, action.arg_sock, "argSock", {"sock"}, path);
+  } else if (result && *result->type != "sock") {
+    context.checks.error(action.name.place, path + ".action",
+                         *action.name + " takes the socket that is returned, and returnArg has the type " +
+                             *result->type + "; allowed: sock");
+  }
+}
+
+// One that fails ends the list: what cannot work is told here. Descriptors are those of the call's begin, at the return
+// too.
+void check_descriptors(HookChecks& context, const ActionType& type, const Action& action, bool at_return,
+                       const std::string& path) {
+  const std::vector<std::string_view> descriptors = {"int", "int32", "uint32", "fd"};
+  check_position(context, action.arg_fd, "argFd", descriptors, path);
+  if (type.name == "CopyFD") check_position(context, action.arg_name, "argName", descriptors, path);
+  if (type.name != "FollowFD") return;
+  const Arg* name = check_position(context, action.arg_name, "argName", {"file", "path"}, path);
+  if (name != nullptr && at_return && !*name->return_copy) {
+    context.checks.error(action.arg_name.written() ? action.arg_name.place : action.place, path + ".argName",
+                         "in matchReturnActions the name is read at the return: argument " +
+                             std::to_string(*name->index) + " needs returnCopy: true");
   }
 }
 
@@ -140,12 +172,18 @@ void check_post(HookChecks& context, const Action& action, const std::string& pa
   } else if (action.rate_limit_scope.written()) {
     checks.error(action.rate_limit_scope.place, path + ".rateLimitScope", "needs rateLimit");
   }
-  if (context.is(in_lsmhooks)) {
-    for (const auto& [name, field] :
-         {std::pair{".kernelStackTrace", &action.kernel_stack_trace}, {".userStackTrace", &action.user_stack_trace}}) {
-      if (**field) checks.error(field->place, path + name, "is not possible in lsmhooks");
+  for (const auto& [name, field] :
+       {std::pair{".kernelStackTrace", &action.kernel_stack_trace}, {".userStackTrace", &action.user_stack_trace}}) {
+    if (!**field || context.is(in_kprobes | in_fentries)) continue;
+    if (context.is(in_lsmhooks)) {
+      checks.error(field->place, path + name, "is not possible in lsmhooks");
+    } else {
+      checks.warn(field->place, path + name,
+                  "is left out: of all events process_kprobe alone has fields for stacks, and " +
+                      std::string(context.section_name) + " report others; hook a function to have them");
     }
-  } else if (*action.ima_hash && context.section != 0) {
+  }
+  if (!context.is(in_lsmhooks) && *action.ima_hash && context.section != 0) {
     checks.error(action.ima_hash.place, path + ".imaHash", "is possible in lsmhooks only");
   }
 }
@@ -175,25 +213,22 @@ bool check_action(HookChecks& context, const Action& action, bool at_return, con
   check_fields(context, *type, action, path);
   if (type->name == "Override") check_override(context, action, at_return, path);
   if (type->name == "Post") check_post(context, action, path);
-  if (type->name == "Signal" || type->name == "NotifyEnforcer") {
-    if (*action.arg_sig > 64) {
-      checks.error(action.arg_sig.place, path + ".argSig",
-                   std::to_string(*action.arg_sig) + " is no signal; allowed: 1 to 64");
-    }
+  const bool signal = type->name == "Signal";
+  if (((type->fields & field_sig) != 0 && *action.arg_sig > 64) ||
+      (signal && action.arg_sig.written() && *action.arg_sig == 0)) {
+    checks.error(action.arg_sig.place, path + ".argSig",
+                 std::to_string(*action.arg_sig) + " is no signal; allowed: 1 to 64");
+  }
+  if (type->name == "NotifyEnforcer" && *action.arg_error == 0 && *action.arg_sig == 0) {
+    checks.warn(action.place, path,
+                "has neither argError nor argSig: the calls of spec.enforcers are done as always; write the errno to "
+                "answer, for example argError: -1 (EPERM), or a signal");
   }
   if (type->name == "NotifyEnforcer" && checks.policy.enforcers.empty()) {
     checks.error(action.name.place, path + ".action", "NotifyEnforcer needs spec.enforcers with the calls to answer");
   }
-  // At the return the socket is the value returned.
-  if ((type->fields & field_sock) != 0 && !at_return) {
-    check_position(context, action.arg_sock, "argSock", {"sock"}, path);
-  }
-  if ((type->fields & field_fd) != 0 && !at_return) {
-    check_position(context, action.arg_fd, "argFd", {"int", "int32", "uint32", "fd"}, path);
-    if (type->name == "FollowFD") check_position(context, action.arg_name, "argName", {"file", "path"}, path);
-    if (type->name == "CopyFD")
-      check_position(context, action.arg_name, "argName", {"int", "int32", "uint32", "fd"}, path);
-  }
+  if ((type->fields & field_sock) != 0) check_sock(context, action, at_return, path);
+  if ((type->fields & field_fd) != 0) check_descriptors(context, *type, action, at_return, path);
   if ((type->fields & field_index) != 0 && *action.arg_index >= context.hook.args.size()) {
     checks.error(action.arg_index.written() ? action.arg_index.place : action.place, path + ".argIndex",
                  "there is no element " + std::to_string(*action.arg_index) + " in args, which has " +
@@ -208,120 +243,6 @@ bool check_action(HookChecks& context, const Action& action, bool at_return, con
   return type->enforces;
 }
 
-// Places that every process passes all the time: an action without a filter there stops the machine.
-bool is_hot(const Hook& hook) {
-  if (hook.section == Section::tracepoints) {
-    return *hook.subsystem == "raw_syscalls" || *hook.subsystem == "sched" || *hook.subsystem == "syscalls" ||
-           *hook.subsystem == "irq" || *hook.subsystem == "timer";
-  }
-  if (hook.section == Section::uprobes || hook.section == Section::usdts) return false;
-  static const std::set<std::string_view> hot = {"read",
-                                                 "write",
-                                                 "readv",
-                                                 "writev",
-                                                 "pread64",
-                                                 "pwrite64",
-                                                 "open",
-                                                 "openat",
-                                                 "openat2",
-                                                 "close",
-                                                 "stat",
-                                                 "fstat",
-                                                 "newfstatat",
-                                                 "statx",
-                                                 "access",
-                                                 "faccessat",
-                                                 "faccessat2",
-                                                 "lseek",
-                                                 "mmap",
-                                                 "munmap",
-                                                 "mprotect",
-                                                 "brk",
-                                                 "futex",
-                                                 "clone",
-                                                 "clone3",
-                                                 "fork",
-                                                 "vfork",
-                                                 "execve",
-                                                 "execveat",
-                                                 "exit",
-                                                 "exit_group",
-                                                 "wait4",
-                                                 "poll",
-                                                 "ppoll",
-                                                 "select",
-                                                 "pselect6",
-                                                 "epoll_wait",
-                                                 "epoll_pwait",
-                                                 "nanosleep",
-                                                 "clock_nanosleep",
-                                                 "rt_sigaction",
-                                                 "rt_sigprocmask",
-                                                 "rt_sigreturn",
-                                                 "ioctl",
-                                                 "fcntl",
-                                                 "socket",
-                                                 "connect",
-                                                 "sendto",
-                                                 "recvfrom",
-                                                 "sendmsg",
-                                                 "recvmsg",
-                                                 "getpid",
-                                                 "gettid",
-                                                 "sched_yield",
-                                                 "file_permission",
-                                                 "file_open",
-                                                 "file_receive",
-                                                 "file_free",
-                                                 "file_alloc",
-                                                 "inode_permission",
-                                                 "inode_getattr",
-                                                 "path_unlink",
-                                                 "mmap_file",
-                                                 "mmap_addr",
-                                                 "file_mprotect",
-                                                 "file_ioctl",
-                                                 "file_fcntl",
-                                                 "task_alloc",
-                                                 "task_free",
-                                                 "task_kill",
-                                                 "bprm_check",
-                                                 "bprm_check_security",
-                                                 "bprm_creds_for_exec",
-                                                 "bprm_creds_from_file",
-                                                 "bprm_committing_creds",
-                                                 "bprm_committed_creds",
-                                                 "capable",
-                                                 "cred_prepare",
-                                                 "prepare_creds",
-                                                 "socket_create",
-                                                 "socket_connect",
-                                                 "socket_sendmsg",
-                                                 "socket_recvmsg",
-                                                 "vm_enough_memory",
-                                                 "vm_enough_memory_mm",
-                                                 "fd_install",
-                                                 "vfs_read",
-                                                 "vfs_write",
-                                                 "do_sys_openat2"};
-  std::string_view call = *hook.call;
-  if (call.starts_with("list:")) return true;
-  for (const std::string_view prefix : {"__x64_sys_", "__ia32_sys_", "__arm64_sys_", "sys_", "bpf_lsm_", "security_"}) {
-    if (call.starts_with(prefix)) {
-      call.remove_prefix(prefix.size());
-      break;
-    }
-  }
-  return hot.count(call) != 0;
-}
-
-bool filters_anything(const Selector& selector) {
-  return !selector.match_pids.empty() || !selector.match_namespaces.empty() || !selector.match_capabilities.empty() ||
-         !selector.match_namespace_changes.empty() || !selector.match_capability_changes.empty() ||
-         !selector.match_binaries.empty() || !selector.match_parent_binaries.empty() || !selector.match_args.empty() ||
-         !selector.match_data.empty() || !selector.match_return_args.empty();
-}
-
 }  // namespace
 
 void check_selectors(HookChecks& context) {
@@ -331,14 +252,14 @@ void check_selectors(HookChecks& context) {
     const Selector& selector = selectors[i];
     const std::string path = indexed(context.path, "selectors", i);
     check_filters(context, selector, path);
-    bool enforces = false;
+    bool enforces = false, enforces_at_return = false;
     for (std::size_t j = 0; j < selector.match_actions.size(); ++j) {
       enforces |=
           check_action(context, selector.match_actions[j], /*at_return=*/false, indexed(path, "matchActions", j));
     }
     for (std::size_t j = 0; j < selector.match_return_actions.size(); ++j) {
       const std::string field = indexed(path, "matchReturnActions", j);
-      enforces |= check_action(context, selector.match_return_actions[j], /*at_return=*/true, field);
+      enforces_at_return |= check_action(context, selector.match_return_actions[j], /*at_return=*/true, field);
     }
     if (!selector.match_return_actions.empty() &&
         (!*context.hook.ret || context.is(in_tracepoints | in_usdts | in_lsmhooks))) {
@@ -348,23 +269,13 @@ void check_selectors(HookChecks& context) {
               ? "needs return: true and returnArg"
               : "is not possible in " + std::string(context.section_name) + ": its hooks have no return");
     }
-    const bool filters = filters_anything(selector);
-    if (enforces && !filters) {
-      const Option* guard = context.checks.policy.find_option("enforcement-guard");
-      if (is_hot(context.hook) && (guard == nullptr || *guard->value != "off")) {
-        context.checks.error(selector.place, path,
-                             "has no filter, and every process of the host passes this hook: the machine would stop; "
-                             "add a filter, or the option enforcement-guard: \"off\" if that is what is wanted");
-      } else {
-        context.checks.warn(selector.place, path, "has no filter, so its actions hit every process of the host");
-      }
-    }
+    if (enforces || enforces_at_return) check_guard(context, selector, /*at_return=*/!enforces, path);
     if (takes_all && i < TG_HOOK_SELECTORS) {
       context.checks.warn(selector.place, path,
                           "is never reached: an earlier selector has no filter and matches always");
       takes_all = false;
     }
-    takes_all = takes_all || !filters;
+    takes_all = takes_all || !has_filter(selector, /*at_return=*/true);
   }
 }
 

@@ -14,17 +14,6 @@ constexpr std::size_t longest_text = 4096, longest_prefix = 256, longest_postfix
                       longest_substring = TG_SUBSTRING_MAX - 1, longest_binary = 255;
 constexpr uint32_t most_expressions = 8, most_substrings = 100;
 
-NumberFormat format_of(std::string_view type, const Vocabulary& vocabulary) {
-  NumberFormat format;
-  if (const ArgumentType* known = find_argument_type(type)) {
-    if (known->width != 0) format.width = known->width;
-    format.is_signed = known->is_signed;
-  } else if (const Vocabulary::Type* added = vocabulary.find_type(type)) {
-    format.is_signed = added->is_signed;
-  }
-  return format;
-}
-
 // The arguments that a filter names. Empty when there is something wrong, which is then reported.
 std::vector<const Arg*> filtered(HookChecks& context, const ArgSelector& filter, const std::string& member,
                                  const std::string& path) {
@@ -365,6 +354,17 @@ void check_binaries(HookChecks& context, const Selector& selector, const std::st
 }
 
 }  // namespace
+
+NumberFormat format_of(std::string_view type, const Vocabulary& vocabulary) {
+  NumberFormat format;
+  if (const ArgumentType* known = find_argument_type(type)) {
+    if (known->width != 0) format.width = known->width;
+    format.is_signed = known->is_signed;
+  } else if (const Vocabulary::Type* added = vocabulary.find_type(type)) {
+    format.is_signed = added->is_signed;
+  }
+  return format;
+}
 
 void check_filters(HookChecks& context, const Selector& selector, const std::string& path) {
   check_pids(context, selector, path);

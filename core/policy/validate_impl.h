@@ -58,6 +58,11 @@ struct HookChecks {
 void check_hook(HookChecks& context);
 void check_selectors(HookChecks& context);
 void check_filters(HookChecks& context, const Selector& selector, const std::string& path);
+// An enforcing selector that hits all processes on a hook that all of them pass.
+void check_guard(HookChecks& context, const Selector& selector, bool at_return, const std::string& path);
+// matchReturnArgs decides about the return only.
+bool has_filter(const Selector& selector, bool at_return) noexcept;
+NumberFormat format_of(std::string_view type, const Vocabulary& vocabulary);
 
 // "list:NAME" names a list of the policy.
 const List* check_list(Checks& checks, const At<std::string>& text, const std::string& field);

@@ -401,6 +401,46 @@ tracepoints:
 }
 #endif
 
+TEST_CASE("compile: a text of a system call's tracepoint is marked as raceable, also when its type is auto") {
+  MockKernel kernel;
+  const auto with = [](const std::string& event, const std::string& filter) {
+    return "tracepoints:\n- subsystem: " + event + "\n  args: [{index: 1}, {index: 2, type: int}]\n  selectors:\n  - " +
+           filter + "\n";
+  };
+  const std::string system_call = "syscalls\n  event: sys_enter_mock";
+  const std::string text = with(system_call, "matchArgs: [{index: 1, operator: Equal, values: [a]}]");
+  CHECK(kernel.warning(text).find("spec.tracepoints[0].selectors[0].matchArgs[0]: raceable: the memory behind") == 0);
+  CHECK(kernel.hook(text).note == "raceable: tracepoints[0] decides on user memory that another thread can change");
+  CHECK(raceable_hooks(kernel.parsed.policy).empty());  // which the compiler adds to
+  // Reported only; a number; a text of the kernel.
+  CHECK(kernel.hook(with(system_call, "matchArgs: [{index: 2, operator: Equal, values: [1]}]")).note.empty());
+  const std::string own =
+      "tracepoints:\n- subsystem: mock\n  event: texts\n  args: [{index: 6}]\n  selectors:\n"
+      "  - matchArgs: [{index: 6, operator: Equal, values: [a]}]\n";
+  CHECK(kernel.hook(own).note.empty());
+  // Written, it shows without a kernel.
+  kernel.compile_spec(
+      "tracepoints:\n- subsystem: syscalls\n  event: sys_enter_mock\n  args: [{index: 1, type: string}]\n"
+      "  selectors:\n  - matchArgs: [{index: 1, operator: Equal, values: [a]}]\n");
+  CHECK(raceable_hooks(kernel.parsed.policy) ==
+        std::vector<std::string>{"raceable: tracepoints[0] decides on user memory that another thread can change"});
+}
+
+TEST_CASE("compile: stacks are read for events that have fields for them only") {
+  MockKernel kernel;
+  kernel.vocabulary.actions.push_back({"Post", /*kernel=*/true});
+  const std::string post =
+      "  selectors:\n  - matchActions: [{action: Post, kernelStackTrace: true, userStackTrace: true";
+  const CompiledHook function = kernel.hook("kprobes:\n- call: tcp_close\n  syscall: false\n" + post + "}]\n");
+  REQUIRE(function.actions.size() == 1);
+  CHECK(function.actions[0].step.options == (TG_POST_KERNEL_STACK | TG_POST_USER_STACK));
+  const std::string tracepoint = "tracepoints:\n- subsystem: mock\n  event: texts\n" + post;
+  CHECK(kernel.hook(tracepoint + "}]\n").actions.empty());
+  const CompiledHook limited = kernel.hook(tracepoint + ", rateLimit: 1m}]\n");
+  REQUIRE(limited.actions.size() == 1);
+  CHECK(limited.actions[0].step.options == 0);
+}
+
 TEST_CASE("compile: raw tracepoints") {
   MockKernel kernel;
   const CompiledHook hook = kernel.hook(R"(tracepoints:

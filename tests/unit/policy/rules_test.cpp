@@ -488,6 +488,8 @@ TEST_CASE("actions") {
   CHECK(has(in(call, "{action: Post, rateLimit: 1, rateLimitScope: host}"), "allowed: thread, process, global"));
   CHECK(has(in(call, "{action: Signal}"), "Signal needs argSig"));
   CHECK(has(in(call, "{action: Signal, argSig: 65}"), "65 is no signal"));
+  CHECK(has(in(call, "{action: Signal, argSig: 0}"), "0 is no signal; allowed: 1 to 64"));
+  CHECK(in(call, "{action: Signal, argSig: 64}") == "ok");
   CHECK(has(in(call, "{action: GetUrl}"), "GetUrl needs argUrl"));
   CHECK(has(in(call, "{action: GetUrl, argUrl: example.com}"), "must begin with http://"));
   CHECK(has(in(call, "{action: GetUrl, argUrl: \"http://a/\\nHost: b\"}"), "a control character"));
@@ -517,7 +519,35 @@ TEST_CASE("actions") {
   CHECK(has(reason("  kprobes:\n  - call: sys_a\n    return: true\n    returnArg: {type: int}\n    selectors: "
                    "[{matchPIDs: [{operator: In, values: [1]}], matchReturnActions: [{action: Override}]}]\n"),
             "comes too late"));
+  const auto at_return = [](const std::string& args, const std::string& result, const std::string& action) {
+    return reason("  kprobes:\n  - call: do_x\n    syscall: false\n    args: [" + args +
+                  "]\n    return: true\n    returnArg: {index: 0, type: " + result +
+                  "}\n    selectors: [{matchReturnActions: [" + action + "]}]\n");
+  };
+  const std::string kept = "{index: 0, type: int}, {index: 1, type: file, returnCopy: true}, {index: 2, type: path}";
+  CHECK(at_return(kept, "int", "{action: FollowFD, argFd: 0, argName: 1}") == "ok");
+  CHECK(has(at_return(kept, "int", "{action: FollowFD, argFd: 0, argName: 2}"), "argument 2 needs returnCopy: true"));
+  CHECK(has(at_return(kept, "int", "{action: FollowFD, argFd: 3, argName: 1}"), "there is no argument with index 3"));
+  CHECK(has(at_return(kept, "int", "{action: FollowFD, argFd: 1, argName: 1}"), "argument 1 has the type file"));
+  CHECK(at_return(kept, "int", "{action: CopyFD, argFd: 0, argName: 0}") == "ok");
+  CHECK(has(at_return(kept, "int", "{action: CopyFD, argFd: 0, argName: 1}"), "argument 1 has the type file"));
+  CHECK(has(at_return(kept, "int", "{action: UnfollowFD, argFd: 2}"), "argument 2 has the type path"));
+  CHECK(at_return(kept, "sock", "{action: TrackSock}") == "ok");
+  CHECK(has(at_return(kept, "int", "{action: TrackSock}"), "returnArg has the type int; allowed: sock"));
   warnings({
+      {"  enforcers: [{calls: [sys_a]}]\n  kprobes:\n  - call: sys_b\n    selectors:\n"
+       "    - matchPIDs: [{operator: In, values: [1]}]\n      matchActions: [{action: NotifyEnforcer}]\n",
+       "10:22: warning: spec.kprobes[0].selectors[0].matchActions[0]: has neither argError nor argSig"},
+      {"  tracepoints:\n  - subsystem: a\n    event: b\n    selectors:\n"
+       "    - matchActions: [{action: Post, kernelStackTrace: true}]\n",
+       "9:55: warning: spec.tracepoints[0].selectors[0].matchActions[0].kernelStackTrace: is left out",
+       "tracepoints report others"},
+      {"  uprobes:\n  - path: /a\n    symbols: [m]\n    selectors:\n"
+       "    - matchActions: [{action: Post, userStackTrace: true}]\n",
+       "9:53: warning: spec.uprobes[0].selectors[0].matchActions[0].userStackTrace: is left out"},
+      {"  usdts:\n  - {path: /a, provider: b, name: c, selectors: [{matchActions: [{action: Post, kernelStackTrace: "
+       "true}]}]}\n",
+       "6:99: warning: spec.usdts[0].selectors[0].matchActions[0].kernelStackTrace: is left out"},
       {"  kprobes:\n  - call: sys_a\n    selectors:\n    - matchActions: [{action: Sigkill}]\n",
        "8:7: warning: spec.kprobes[0].selectors[0]: has no filter, so its actions hit every process"},
       {"  kprobes:\n  - call: sys_a\n    selectors:\n    - matchPIDs: [{operator: In, values: [1]}]\n"
@@ -532,6 +562,81 @@ TEST_CASE("actions") {
        "    - matchPIDs: [{operator: In, values: [1]}]\n",
        "9:7: warning: spec.kprobes[0].selectors[1]: is never reached"},
   });
+}
+
+// No policy stops the machine by an oversight.
+TEST_CASE("enforcing selectors that take all, on hooks that everything passes") {
+  const std::string guard = "  options: [{name: enforcement-guard, value: \"off\"}]\n";
+  const auto with = [](const std::string& hook, const std::string& filters) {
+    return hook + "    selectors:\n    - {" + filters + (filters.empty() ? "" : ", ") +
+           "matchActions: [{action: Sigkill}]}\n";
+  };
+  const std::string write =
+      "  kprobes:\n  - call: sys_write\n    return: true\n    returnArg: {index: 0, type: int}\n"
+      "    args: [{index: 0, type: fd}, {index: 2, type: uint64}]\n"
+      "    data: [{source: current_task, type: uint32, resolve: pid}]\n";
+  const std::string open =
+      "  lsmhooks:\n  - hook: file_open\n    args: [{index: 0, type: file}, {index: 0, type: sock, resolve: x}]\n";
+  const auto call = [](const std::string& name) {
+    return "  kprobes:\n  - call: " + name + "\n    syscall: false\n    args: [{index: 0, type: uint8}]\n";
+  };
+  // Nothing is said of what the action is for.
+  for (const char* filters : {
+           "",
+           "matchPIDs: [{operator: NotIn, values: [0]}]",
+           "matchArgs: [{index: 0, operator: Prefix, values: [/]}]",
+           "matchArgs: [{index: 0, operator: Prefix, values: [/etc/, /]}]",
+           "matchArgs: [{index: 0, operator: NotPrefix, values: [/etc/]}]",
+           "matchArgs: [{index: 2, operator: NotEqual, values: [1]}]",
+           "matchArgs: [{index: 2, operator: InRange, values: [\"0:18446744073709551615\"]}]",
+           "matchArgs: [{index: 2, operator: NotInRange, values: [\"1:2\"]}]",
+           "matchData: [{index: 0, operator: InRange, values: [\"0:4294967295\"]}]",
+           "matchBinaries: [{operator: NotIn, values: [/bin/a]}]",
+           "matchBinaries: [{operator: Prefix, values: [/]}]",
+           "matchNamespaces: [{namespace: Pid, operator: In, values: [host_ns]}]",
+           "matchNamespaces: [{namespace: Pid, operator: NotIn, values: [\"7\"]}]",
+           "matchNamespaces: [{namespace: Pid, operator: In, values: [\"4026531836\"]}]",
+           "matchCapabilities: [{operator: NotIn, values: [CAP_BPF]}]",
+           "matchReturnArgs: [{index: 0, operator: Equal, values: [1]}]",  // too late for an action at the begin
+           "matchPIDs: [{operator: NotIn, values: [0]}], matchBinaries: [{operator: NotIn, values: [/bin/a]}]",
+       }) {
+    CAPTURE(filters);
+    const std::string said = reason(with(write, filters));
+    CHECK(has(said, "every process of the host passes this hook"));
+    CHECK(has(said, "enforcement-guard: \"off\""));
+    CHECK(reason(guard + with(write, filters)) == "ok");
+  }
+  CHECK(has(reason(with(open, "matchArgs: [{args: [1], operator: SAddr, values: [0.0.0.0/0]}]")), "whole range"));
+  CHECK(has(reason(with(open, "matchArgs: [{args: [1], operator: DPort, values: [\"0:65535\"]}]")), "whole range"));
+  CHECK(has(reason(with(open, "matchArgs: [{args: [1], operator: NotSAddr, values: [10.0.0.0/8]}]")), "whole range"));
+  // One that says it is enough.
+  for (const char* filters : {
+           "matchPIDs: [{operator: In, values: [7]}]",
+           "matchArgs: [{index: 0, operator: Prefix, values: [/etc/]}]",
+           "matchArgs: [{index: 2, operator: InRange, values: [\"0:5\"]}]",
+           "matchData: [{index: 0, operator: Equal, values: [5]}]",
+           "matchBinaries: [{operator: In, values: [/bin/a]}]",
+           "matchNamespaces: [{namespace: Pid, operator: NotIn, values: [host_ns]}]",
+           "matchNamespaces: [{namespace: Mnt, operator: NotIn, values: [\"4026531840\"]}]",
+           "matchNamespaces: [{namespace: Pid, operator: In, values: [\"4026532500\"]}]",
+           "matchBinaries: [{operator: NotIn, values: [/bin/a]}], matchArgs: [{index: 0, operator: Equal, values: "
+           "[/etc/shadow]}]",
+       }) {
+    CAPTURE(filters);
+    CHECK(reason(with(write, filters)) == "ok");
+  }
+  CHECK(reason(with(open, "matchArgs: [{args: [1], operator: DPort, values: [\"0:65534\"]}]")) == "ok");
+  CHECK(reason(write +
+               "    selectors: [{matchReturnArgs: [{index: 0, operator: Equal, values: [1]}], matchReturnActions: "
+               "[{action: Sigkill}]}]\n") == "ok");
+  for (const char* name : {"do_filp_open", "path_openat", "vfs_open", "vfs_read", "vfs_write", "do_exit", "schedule",
+                           "security_file_open"}) {
+    CAPTURE(name);
+    CHECK(has(reason(with(call(name), "matchArgs: [{index: 0, operator: NotEqual, values: [1]}]")), "would stop"));
+    CHECK(has(reason(with(call(name), "matchArgs: [{index: 0, operator: InMap, values: [\"0:255\"]}]")), "would stop"));
+  }
+  // Few processes pass this one.
+  CHECK(reason(with(call("do_init_module"), "matchPIDs: [{operator: NotIn, values: [0]}]")) == "ok");
 }
 
 TEST_CASE("message and tags are bounded and quoted as in events") {
