@@ -265,8 +265,16 @@ void Manager::unload(Loaded& entry) noexcept {
   entry.missed_before = {};
   if (entry.number) {
     // Programs that still run on another CPU see the old mode, the next policy of this number comes later.
-    if (host_.set_policy) (void)host_.set_policy(*entry.number, /*enforce=*/false, /*guarded=*/true);
-    numbers_[*entry.number] = false;
+    const auto off =
+        host_.set_policy ? host_.set_policy(*entry.number, /*enforce=*/false, /*guarded=*/true) : Result<void>();
+    // Without the map nobody has ever enforced.
+    const bool is_off = off.ok() || off.error().code() == Code::state;
+    if (!is_off) {
+      // The next policy of this number would enforce before all of its hooks are attached.
+      log::error("the kernel cannot be told that a policy enforces no more; its number is not used again",
+                 {{"policy", *entry.policy.name}, {"number", uint64_t{*entry.number}}, {"error", off.error()}});
+    }
+    numbers_[*entry.number] = !is_off;
     entry.number.reset();
   }
 }
@@ -356,6 +364,9 @@ std::vector<PolicyStatus> Manager::list() const {
     }
     for (size_t n = 0; n < entry.attachments.size(); ++n) {
       const CompiledHook& hook = entry.compiled.hooks[n];
+      if (!hook.note.empty() && std::find(status.notes.begin(), status.notes.end(), hook.note) == status.notes.end()) {
+        status.notes.push_back(hook.note);
+      }
       const std::string sensor = sensor_of(hook.section);
       if (std::find(status.sensors.begin(), status.sensors.end(), sensor) == status.sensors.end()) {
         status.sensors.push_back(sensor);

@@ -97,6 +97,27 @@ TEST_CASE("a policy with errors names all of them; without a name it cannot be l
   CHECK(manager.list().empty());
 }
 
+TEST_CASE("listings say which hooks can be raced, once each") {
+  FakeKernel kernel;
+  ManagerHost host = kernel.host();
+  const std::string note = "raceable: kprobes[0] decides on user memory that another thread can change";
+  host.compile = [&, compile = host.compile](const Policy& policy) {
+    auto compiled = compile(policy);
+    compiled->hooks[0].note = note;  // the compiler knows the types of auto
+    return compiled;
+  };
+  Manager manager(std::move(host));
+  REQUIRE(manager.add(policy_yaml("plain", {"first_function"}), "").ok());
+  CHECK(only(manager).notes == std::vector<std::string>{note});
+  REQUIRE(manager.remove("plain", "").ok());
+  const std::string written =
+      "apiVersion: cilium.io/v1alpha1\nkind: TracingPolicy\nmetadata: {name: written}\nspec:\n  kprobes:\n"
+      "  - call: sys_mkdir\n    syscall: true\n    args: [{index: 0, type: string}]\n"
+      "    selectors: [{matchArgs: [{index: 0, operator: Equal, values: [/a]}]}]\n";
+  REQUIRE(manager.add(written, "").ok());
+  CHECK(only(manager).notes == std::vector<std::string>{note});
+}
+
 TEST_CASE("a name is taken while its policy is there") {
   FakeKernel kernel;
   Manager manager(kernel.host());
@@ -166,6 +187,38 @@ TEST_CASE("mode: an action of a plugin enforces when its plugin says so") {
   CHECK(modes == std::vector<bool>{true});
   REQUIRE(manager.set_mode("one", "", Mode::monitor).ok());
   CHECK(modes == std::vector<bool>{true, false});
+}
+
+TEST_CASE("mode: the number of a policy that may still enforce is not the next one's") {
+  FakeKernel kernel;
+  ManagerHost host = kernel.host();
+  std::vector<uint16_t> numbers;
+  Result<void> answer;
+  host.set_policy = [&](uint16_t number, bool enforce, bool) {
+    if (enforce) numbers.push_back(number);
+    return enforce ? Result<void>() : answer;
+  };
+  host.action_enforces = [](std::string_view name) { return name == "Post"; };
+  host.compile = [compile = host.compile](const Policy& policy) {
+    auto compiled = compile(policy);
+    compiled->hooks[0].actions.emplace_back();
+    return compiled;
+  };
+  Manager manager(std::move(host));
+  const std::string text =
+      policy_yaml("one", {"first_function"}) +
+      "    selectors:\n    - matchPIDs: [{operator: In, values: [1]}]\n      matchActions: [{action: Post}]\n";
+  // A map that nobody made enforces nothing; one that cannot be written may.
+  for (const Error& error : {Error(Code::state, "no such map"), Error(Code::system, "no memory")}) {
+    REQUIRE(manager.add(text, "").ok());
+    answer = error;
+    REQUIRE(manager.remove("one", "").ok());
+  }
+  REQUIRE(manager.add(text, "").ok());
+  answer = {};
+  REQUIRE(manager.remove("one", "").ok());
+  REQUIRE(manager.add(text, "").ok());
+  CHECK(numbers == std::vector<uint16_t>{0, 0, 1, 1});
 }
 
 TEST_CASE("loader is a hook of its own, without a definition") {
