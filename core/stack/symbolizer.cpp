@@ -7,13 +7,13 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <charconv>
 
 #include "core/elf/symbols.h"
 #include "core/stack/kernel_table.h"
 #include "core/util/fd.h"
 #include "core/util/file.h"
 #include "core/util/log.h"
+#include "core/util/self.h"
 #include "core/util/strings.h"
 
 namespace tetragon::stack {
@@ -24,21 +24,6 @@ constexpr uint64_t kMaxUserGap = uint64_t{1} << 20;  // of a function without a 
 constexpr int64_t kModulesCheck = kNsPerSec;
 // Start times in /proc are in ticks, and the clock of the event is read a little later.
 constexpr int64_t kStartSlack = 20 * kNsPerMs;
-
-// When the process that has the pid now began, boot clock; 0: there is none.
-int64_t process_start_ns(const std::string& folder) {
-  const auto text = tetragon::read_file(folder + "/stat", 4096);
-  if (!text.ok()) return 0;
-  // The name, in parentheses, may hold anything; the start is the 20th word behind it.
-  size_t at = text->rfind(')');
-  for (int i = 0; i < 20 && at != std::string::npos; ++i) at = text->find(' ', at + 1);
-  if (at == std::string::npos) return 0;
-  uint64_t ticks = 0;
-  const char* end = text->data() + text->size();
-  if (std::from_chars(text->data() + at + 1, end, ticks).ec != std::errc{}) return 0;
-  static const int64_t per_second = ::sysconf(_SC_CLK_TCK);
-  return static_cast<int64_t>(ticks) * (kNsPerSec / std::max<int64_t>(1, per_second));
-}
 
 // The first lines of it; empty: nothing could be read. A process may have mappings without end.
 std::string read_lines(const std::string& path, size_t limit) {
@@ -236,12 +221,13 @@ void Symbolizer::prepare_kernel() {
 
 bool Symbolizer::read_maps(const std::shared_ptr<Image>& image, uint64_t time_ns) {
   if (image->reading) return true;
-  image->reading = worker_.submit([state = state_, image, time_ns, clock = &clock_,
-                                   folder = state_->options.procfs + "/" + std::to_string(image->pid)] {
+  image->reading = worker_.submit([state = state_, image, time_ns, clock = &clock_, procfs = state_->options.procfs] {
     std::shared_ptr<const Maps> maps;
-    const std::string text = read_lines(folder + "/maps", kMaxMapsText);
-    const int64_t start = process_start_ns(folder);  // behind: the pid was this process' all the time
-    if (!text.empty() && start != 0 && (time_ns == 0 || start <= static_cast<int64_t>(time_ns) + kStartSlack)) {
+    const std::string text = read_lines(procfs + "/" + std::to_string(image->pid) + "/maps", kMaxMapsText);
+    const auto ticks = start_ticks(procfs, image->pid);  // behind: the pid was this process' all the time
+    const bool is_it = ticks.ok() && (time_ns == 0 || static_cast<int64_t>(*ticks) * kNsPerTick <=
+                                                          static_cast<int64_t>(time_ns) + kStartSlack);
+    if (is_it && !text.empty()) {
       auto parsed = parse_maps(text);
       if (!parsed.mappings.empty()) maps = std::make_shared<const Maps>(std::move(parsed));
     }

@@ -15,8 +15,7 @@ namespace tetragon {
 namespace {
 
 // The kernel's USER_HZ, which is the same on every architecture we serve.
-constexpr int64_t kTicksPerSecond = 100;
-constexpr int64_t kNsPerTick = 1'000'000'000 / kTicksPerSecond;
+constexpr int64_t kTicksPerSecond = 1'000'000'000 / kNsPerTick;
 
 template <class T>
 std::optional<T> number(std::string_view text) {
@@ -43,11 +42,8 @@ int64_t boot_offset_ticks(const std::string& procfs) {
 
 }  // namespace
 
-Result<SelfId> self_id(const std::string& procfs) {
-  std::error_code error;
-  const std::string pid = std::filesystem::read_symlink(procfs + "/self", error);
-  if (error) return file_error("read " + procfs + "/self", error.value());
-  const std::string path = procfs + "/" + pid + "/stat";
+Result<uint64_t> start_ticks(const std::string& procfs, uint32_t pid) {
+  const std::string path = procfs + "/" + std::to_string(pid) + "/stat";
   const auto stat = read_file(path);
   TETRAGON_TRY(stat);
   // The name in parentheses may hold anything; the start time is the 20th field after it.
@@ -56,10 +52,21 @@ Result<SelfId> self_id(const std::string& procfs) {
   std::vector<std::string_view> fields;
   if (end != std::string_view::npos) fields = split(trim(text.substr(end + 1)), ' ');
   constexpr std::size_t kStartTime = 19;
-  const auto id = number<uint32_t>(pid);
   const auto start = fields.size() > kStartTime ? number<int64_t>(fields[kStartTime]) : std::nullopt;
-  if (!id || !start) return Error(Code::invalid, path + ": not as proc(5) describes it");
-  return SelfId{*id, static_cast<uint64_t>(*start - boot_offset_ticks(procfs))};
+  if (!start) return Error(Code::invalid, path + ": not as proc(5) describes it");
+  return static_cast<uint64_t>(*start - boot_offset_ticks(procfs));
+}
+
+Result<SelfId> self_id(const std::string& procfs) {
+  std::error_code error;
+  const std::string path = procfs + "/self";
+  const std::string pid = std::filesystem::read_symlink(path, error);
+  if (error) return file_error("read " + path, error.value());
+  const auto id = number<uint32_t>(pid);
+  if (!id) return Error(Code::invalid, path + ": not as proc(5) describes it");
+  const auto start = start_ticks(procfs, *id);
+  TETRAGON_TRY(start);
+  return SelfId{*id, *start};
 }
 
 }  // namespace tetragon

@@ -55,6 +55,13 @@ TEST_CASE("a name with parentheses and blanks does not shift the start time") {
   CHECK(self->start_ticks == 4711);
 }
 
+TEST_CASE("start of another process") {
+  const FakeProc proc(kStat, "boottime          40         0\n");
+  CHECK(*start_ticks(proc.folder, 77) == 711);
+  CHECK(start_ticks(proc.folder, 78).error().code() == Code::not_found);
+  CHECK(*start_ticks("/proc", 1) <= self_id("/proc")->start_ticks);
+}
+
 TEST_CASE("what a time namespace adds to the boot time is taken away") {
   CHECK(self_id(FakeProc(kStat, "monotonic          5         0\nboottime          40 110000000\n").folder)
             ->start_ticks == 4711 - 4011);
