@@ -82,6 +82,7 @@ class Killer {
     sdk::Result<void> done = way == Way::kprobe_multi ? probes_at_once(hook, request, wish, &opened)
                              : way == Way::kprobe     ? probes_one_by_one(hook, request, wish, &opened)
                              : way == Way::fmod_ret   ? modify(hook, request, wish, &opened)
+                             : way == Way::fentry     ? enter(hook, request, wish, &opened)
                                                       : tracepoints(hook, request, wish, &opened);
     if (!done.ok()) {
       for (sdk::Bpf& bpf : opened) (void)bpf.close();
@@ -205,7 +206,6 @@ class Killer {
                            std::vector<sdk::Bpf>* ret_opened) {
     Targets rest;
     for (const tetragon_hook_target* target : request.targets()) {
-      // A hook that notifies on this very function is an fentry at best, behind which only fmod_ret runs.
       auto done = modify_one(hook, target, wish, /*answers=*/true, ret_opened);
       if (done.ok()) continue;
       rest.push_back(target);
@@ -216,6 +216,14 @@ class Killer {
       TETRAGON_SDK_TRY(modify_one(hook, target, wish, /*answers=*/false, ret_opened));
     }
     if (wish.answers && !rest.empty()) say_signalled(hook, request, rest);
+    return {};
+  }
+
+  sdk::Result<void> enter(sdk::Hook hook, const sdk::HookRequest& request, const Wish& wish,
+                          std::vector<sdk::Bpf>* ret_opened) {
+    for (const tetragon_hook_target* target : request.targets()) {
+      TETRAGON_SDK_TRY(modify_one(hook, target, wish, /*answers=*/false, ret_opened));
+    }
     return {};
   }
 

@@ -5,6 +5,7 @@
 #include <charconv>
 #include <utility>
 
+#include "function_use/function_use.h"
 #include "killer.h"
 
 namespace tetragon::killer_plugin {
@@ -23,12 +24,8 @@ bool all_syscalls(const sdk::HookRequest& request) {
 
 // What the kernel lacks for it; empty: nothing.
 std::string problem(const sdk::Host& host, const sdk::HookRequest& request, const Wish& wish, Way way) {
-  // A trampoline that calls the function does so whatever a kprobe has said.
-  if (wish.answers && (way == Way::kprobe_multi || way == Way::kprobe) && !wish.trampolined.empty()) {
-    return "another policy hooks " + wish.trampolined + " by a trampoline, which calls it whatever a kprobe answers";
-  }
-  if (wish.answers && way == Way::fmod_ret && !wish.overridden.empty()) {
-    return "another policy answers for " + wish.overridden + " by a kprobe, which a trampoline would undo";
+  if (wish.answers && (way == Way::kprobe_multi || way == Way::kprobe)) {
+    if (std::string text = function_use::against_answering_kprobe(request); !text.empty()) return text;
   }
   const auto missing = [&](std::string_view feature) {
     const auto has = host.feature(feature);
@@ -47,7 +44,10 @@ std::string problem(const sdk::Host& host, const sdk::HookRequest& request, cons
     case Way::kprobe:
       if (std::string text = missing("kprobe"); !text.empty()) return text;
       return wish.answers ? missing("override_return") : std::string();
-    case Way::fmod_ret: return missing("fentry");
+    case Way::fmod_ret:
+      if (std::string text = function_use::against_calling_trampoline(request); !text.empty()) return text;
+      return missing("fentry");
+    case Way::fentry: return missing("fentry");
     case Way::syscall_tracepoint:
       if (wish.answers) return "a tracepoint cannot answer for the system call (argError)";
       for (const tetragon_hook_target* target : request.targets()) {
@@ -67,6 +67,7 @@ std::string_view to_string(Way way) noexcept {
     case Way::kprobe_multi: return "kprobe-multi";
     case Way::kprobe: return "kprobe";
     case Way::fmod_ret: return "fmod-ret";
+    case Way::fentry: return "fentry";
     case Way::syscall_tracepoint: return "syscall-tracepoint";
   }
   return "unknown";
@@ -84,10 +85,6 @@ sdk::Result<Wish> read_wish(const sdk::HookRequest& request) {
       wish.method = value;
     } else if (key == "answers") {
       wish.answers = true;
-    } else if (key == "overridden") {
-      wish.overridden = value;
-    } else if (key == "trampolined") {
-      wish.trampolined = value;
     } else if (key == "meets") {
       wish.meets = true;
     }
@@ -111,6 +108,8 @@ std::vector<Choice> choose(const sdk::Host& host, const sdk::HookRequest& reques
   } else {
     order = {Way::kprobe_multi, Way::kprobe, Way::fmod_ret, Way::syscall_tracepoint};
   }
+  // A hook that notifies on the same function is an fentry at best, behind which only fmod_ret runs.
+  if (!wish.answers && !wish.meets) std::replace(order.begin(), order.end(), Way::fmod_ret, Way::fentry);
   std::vector<Choice> choices;
   for (const Way way : order) {
     std::string why_not = problem(host, request, wish, way);

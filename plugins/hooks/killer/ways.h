@@ -12,7 +12,8 @@
 
 namespace tetragon::killer_plugin {
 
-enum class Way { kprobe_multi, kprobe, fmod_ret, syscall_tracepoint };
+// fentry: on the trampoline too, but only in front of the function: it does not call it, and cannot answer.
+enum class Way { kprobe_multi, kprobe, fmod_ret, fentry, syscall_tracepoint };
 std::string_view to_string(Way way) noexcept;
 
 // What the compiler of policies says beside the targets (core/policy/compile_enforcers.cpp).
@@ -20,9 +21,7 @@ struct Wish {
   std::uint32_t policy = 0;  // element of tg_policies
   std::string method;        // "override-return", "fmod-ret", or empty: the best there is
   bool answers = false;      // a notification of the policy has an argError
-  // Of the host: a function of these that another policy has hooked so.
-  std::string overridden, trampolined;
-  bool meets = false;  // hooks of the policy that notify are on the same functions
+  bool meets = false;        // hooks of the policy that notify are on the same functions
 };
 sdk::Result<Wish> read_wish(const sdk::HookRequest& request);
 

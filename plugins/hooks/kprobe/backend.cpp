@@ -4,6 +4,8 @@
 #include <optional>
 #include <utility>
 
+#include "function_use/function_use.h"
+
 namespace tetragon::kprobe_plugin {
 namespace {
 
@@ -19,14 +21,6 @@ std::optional<Backend> by_name(std::string_view name) {
   return std::nullopt;
 }
 
-// What the host says of the request's functions; empty: nothing.
-std::string_view attribute(const sdk::HookRequest& request, std::string_view key) {
-  for (const tetragon_hook_attribute* one : request.attributes()) {
-    if (sdk::view(one->key) == key) return sdk::view(one->value);
-  }
-  return {};
-}
-
 // What the kernel lacks for it; empty: nothing.
 std::string problem(const sdk::Host& host, const sdk::HookRequest& request, Backend backend) {
   const auto missing = [&](std::string_view feature) {
@@ -36,10 +30,8 @@ std::string problem(const sdk::Host& host, const sdk::HookRequest& request, Back
   switch (backend) {
     case Backend::fentry:
       if (request.has_zero_verdict()) return "fmod_ret cannot answer 0 (argError)";
-      // A trampoline that calls the function does so whatever a kprobe has said.
-      if (const auto function = attribute(request, "overridden");
-          !function.empty() && (request.has_return() || request.has_verdict())) {
-        return "another policy answers for " + std::string(function) + " by a kprobe, which a trampoline would undo";
+      if (request.has_return() || request.has_verdict()) {
+        if (std::string text = function_use::against_calling_trampoline(request); !text.empty()) return text;
       }
       return missing("fentry");
     case Backend::kprobe_multi: {
@@ -51,13 +43,8 @@ std::string problem(const sdk::Host& host, const sdk::HookRequest& request, Back
     case Backend::kprobe: {
       std::string text = missing("kprobe");
       if (!text.empty() || !request.has_verdict()) return text;
-      if (const auto function = attribute(request, "trampolined"); !function.empty()) {
-        return "another policy hooks " + std::string(function) +
-               " by a trampoline (fexit, fmod_ret), which calls it whatever a kprobe answers; delete that policy "
-               "first, "
-               "or give it the option backend: kprobe";
-      }
-      return missing("override_return");
+      text = function_use::against_answering_kprobe(request);
+      return text.empty() ? missing("override_return") : text;
     }
     case Backend::syscall_tracepoint:
       if (!request.is_syscall()) return "it serves system calls only";

@@ -45,6 +45,16 @@ TEST_CASE("function ways: who answers by a kprobe, and who calls the function fr
   CHECK(ways.attributes(answers).empty());
 }
 
+TEST_CASE("function ways: fmod_ret calls the function, also when it only signals") {
+  FunctionWays ways;
+  const CompiledHook answers = hook("kprobes", TETRAGON_HOOK_VERDICT, {"a"});
+  auto signals = ways.claim(hook("enforcers", 0, {"a"}), "fmod-ret: override-method asks for it");
+  REQUIRE(signals != nullptr);
+  CHECK(ways.attributes(answers).at(FunctionWays::kTrampolined) == "a");
+  signals.reset();
+  CHECK(ways.attributes(answers).empty());
+}
+
 TEST_CASE("function ways: what is in nobody's way") {
   FunctionWays ways;
   CHECK(ways.claim(hook("kprobes", TETRAGON_HOOK_RETURN, {"a"}), "kprobe: asked for") == nullptr);
@@ -52,6 +62,7 @@ TEST_CASE("function ways: what is in nobody's way") {
   CHECK(ways.claim(hook("kprobes", TETRAGON_HOOK_RETURN, {"a"}), "syscall-tracepoint: x") == nullptr);
   CHECK(ways.claim(hook("lsmhooks", TETRAGON_HOOK_VERDICT, {"a"}), "lsm: x") == nullptr);
   CHECK(ways.claim(hook("enforcers", 0, {"a"}), "kprobe-multi: x") == nullptr);
+  CHECK(ways.claim(hook("enforcers", 0, {"a"}), "fentry: x") == nullptr);
   CompiledHook enforcer = hook("enforcers", 0, {"a"});
   enforcer.attributes["answers"] = "1";
   CHECK(ways.claim(enforcer, "kprobe-multi: x") != nullptr);

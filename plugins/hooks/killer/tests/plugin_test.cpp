@@ -90,7 +90,7 @@ TEST_CASE_FIXTURE(Fixture, "signals: down to the tracepoints of system calls") {
   CHECK(add() == "kprobe: kprobe-multi: no kprobe_multi");
   CHECK(open()[0]->attachments.size() == 2);
   lacks({"kprobe", "fentry"});
-  CHECK(add().starts_with("syscall-tracepoint: kprobe-multi: no kprobe; kprobe: no kprobe; fmod-ret: no fentry"));
+  CHECK(add().starts_with("syscall-tracepoint: kprobe-multi: no kprobe; kprobe: no kprobe; fentry: no fentry"));
   const FakeBpf& bpf = host.bpf.back();
   CHECK(bpf.attached == Names{"tg_enforce_enter", "tg_enforce_exit"});
   struct Calls {
@@ -124,6 +124,7 @@ TEST_CASE_FIXTURE(Fixture, "options and the policy's own hooks") {
   CHECK(add().starts_with("kprobe: kprobe-multi: the order of its programs"));
   request.attributes["method"] = "fmod-ret";
   CHECK(add() == "fmod-ret: override-method asks for it");
+  CHECK(host.bpf.back().attached == Names{"tg_enforce_modify"});
   request.attributes["method"] = "override-return";
   request.attributes["answers"] = "1";
   lacks({"override_return"});
@@ -131,12 +132,43 @@ TEST_CASE_FIXTURE(Fixture, "options and the policy's own hooks") {
   CHECK(!says("fmod-ret: "));
 }
 
+TEST_CASE_FIXTURE(Fixture, "signals only: by no trampoline that calls the function") {
+  // fmod_ret would do that, also where another policy's kprobe has answered.
+  request.attributes["method"] = "fmod-ret";
+  request.attributes["overridden"] = "__x64_sys_read";
+  CHECK(add() == "fentry: override-method asks for it");
+  REQUIRE(open().size() == 2);
+  for (const FakeBpf* bpf : open()) {
+    CHECK(bpf->attached == Names{"tg_enforce_entry"});
+    CHECK(!bpf->autoload.at("tg_enforce_modify"));
+  }
+  plugin.hook_remove(0);
+  for (const char* needs : {"meets", "answers"}) {
+    request.attributes[needs] = "1";
+    CHECK(add() == "refused");
+    CHECK(says("fmod-ret: another policy answers for __x64_sys_read by a kprobe, which a trampoline would undo"));
+    request.attributes.erase(needs);
+  }
+  CHECK(open().empty());
+}
+
+TEST_CASE_FIXTURE(Fixture, "answers: not by kprobes on what a trampoline calls") {
+  request.attributes["trampolined"] = "__x64_sys_read";
+  request.flags = TETRAGON_HOOK_NO_MULTI;
+  CHECK(add().starts_with("kprobe: "));  // a signal gets through
+  request.attributes["answers"] = "1";
+  CHECK(add().starts_with("fmod-ret: kprobe-multi: another policy hooks __x64_sys_read by a trampoline"));
+  request.attributes["method"] = "override-return";
+  CHECK(add() == "refused");
+  CHECK(says("delete that policy first"));
+}
+
 TEST_CASE_FIXTURE(Fixture, "functions of security modules: trampolines, and probes for signals only") {
   request.targets = {{"security_file_open", "", 0, 0, UINT32_MAX}, {"security_bprm_check", "", 0, 0, UINT32_MAX}};
-  CHECK(add() == "fmod-ret: the best there is");
+  CHECK(add() == "fentry: the best there is");
   CHECK(open().size() == 2);
   lacks({"fentry"});
-  CHECK(add() == "kprobe-multi: fmod-ret: no fentry");
+  CHECK(add() == "kprobe-multi: fentry: no fentry");
   request.attributes["answers"] = "1";
   CHECK(add() == "refused");
   CHECK(says("Override in lsmhooks"));

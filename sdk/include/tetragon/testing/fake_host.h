@@ -22,6 +22,7 @@
 #include <functional>
 #include <map>
 #include <mutex>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -168,6 +169,7 @@ class FakeHost {
   std::uint64_t now_ns = 1'000'000'000;
   // What an iterator program would do to the maps.
   std::function<void(FakeBpf&, std::string_view program)> on_iterate;
+  std::set<std::string> arrays;          // maps whose elements are all there from the start, as zeros
   std::size_t emit_capacity = SIZE_MAX;  // records beyond it answer TETRAGON_E_LIMIT
 
   std::vector<FakeLogLine> log;
@@ -354,6 +356,10 @@ class FakeHost {
       return host.using_it(handle, "bpf_map_lookup", map, [&](FakeBpf& o) -> tetragon_rc {
         auto& entries = o.maps[copy(map)];
         auto found = entries.find(copy(key));
+        if (found == entries.end() && host.arrays.count(copy(map)) != 0) {
+          std::memset(ret, 0, size);
+          return TETRAGON_OK;
+        }
         if (found == entries.end()) {
           return host.refuse(TETRAGON_E_NOT_FOUND, "map '" + copy(map) + "': no such key");
         }
