@@ -6,6 +6,7 @@
 #include <array>
 #include <cerrno>
 #include <charconv>
+#include <cstring>
 
 #include "core/hook/args_parts.h"
 
@@ -153,6 +154,33 @@ constexpr bool has_label(ArgMember member) {
 }
 
 }  // namespace
+
+size_t element_size(ArgType type) noexcept {
+  switch (type) {
+    case ArgType::int8:
+    case ArgType::uint8: return 1;
+    case ArgType::int16:
+    case ArgType::uint16: return 2;
+    case ArgType::int32:
+    case ArgType::uint32: return 4;
+    case ArgType::int64:
+    case ArgType::uint64: return 8;
+    default: return 0;
+  }
+}
+
+uint64_t element(ArgType type, std::string_view bytes, size_t at) noexcept {
+  const size_t size = element_size(type);
+  if (at > bytes.size() || size > bytes.size() - at) return 0;
+  uint64_t number = 0;
+  std::memcpy(&number, bytes.data() + at, size);
+  switch (type) {
+    case ArgType::int8: return static_cast<uint64_t>(static_cast<int64_t>(static_cast<int8_t>(number)));
+    case ArgType::int16: return static_cast<uint64_t>(static_cast<int64_t>(static_cast<int16_t>(number)));
+    case ArgType::int32: return static_cast<uint64_t>(static_cast<int64_t>(static_cast<int32_t>(number)));
+    default: return number;
+  }
+}
 
 bool append_argument(ArgType type, const Value& value, std::string_view label, const ArgContext& context,
                      std::string& out) {

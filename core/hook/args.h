@@ -15,6 +15,11 @@ struct ArgContext {
   uint32_t host_user_ns = 0;  // inode number of the host's user namespace
 };
 
+// Bytes of an element of an array of this type; 0: arrays of it are printed as bytes.
+size_t element_size(ArgType type) noexcept;
+// One element, which begins at `at`, as the eight bytes in which a number comes; see Value::bytes.
+uint64_t element(ArgType type, std::string_view bytes, size_t at) noexcept;
+
 // Appends the content of one KprobeArgument. A value that could not be read becomes an error_arg that says so. False,
 // with `out` as before: the bytes are not what this type looks like. `type` is no plugin's.
 bool append_argument(ArgType type, const Value& value, std::string_view label, const ArgContext& context,

@@ -84,9 +84,29 @@ class Body {
     writer_.end(message);
     return good;
   }
+  // An array: each element is an argument.
+  bool elements(uint32_t field, uint8_t slot) {
+    const Hook::Slot& of = hook_.slots[slot];
+    const Value& value = record_.values[slot];
+    const size_t size = element_size(of.element);
+    for (size_t at = 0; at + size <= value.bytes.size(); at += size) {
+      const uint64_t number = element(of.element, value.bytes, at);
+      Value one;
+      one.present = true;
+      one.bytes = {reinterpret_cast<const char*>(&number), sizeof(number)};
+      const size_t message = writer_.begin(field);
+      const bool good = append_argument(of.element, one, of.label, context_, writer_.out());
+      writer_.end(message);
+      if (!good) return false;
+    }
+    return true;
+  }
   bool list(uint32_t field, const std::array<uint8_t, TG_HOOK_SLOTS>& order, uint8_t count) {
     for (uint8_t i = 0; i < count; ++i) {
-      if (!argument(field, order[i], hook_.slots[order[i]].label)) return false;
+      const Hook::Slot& of = hook_.slots[order[i]];
+      const Value& value = record_.values[order[i]];
+      const bool array = of.element != ArgType::none && value.present && value.status == 0;
+      if (!(array ? elements(field, order[i]) : argument(field, order[i], of.label))) return false;
     }
     return true;
   }

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "core/event/wire.h"
+#include "core/hook/args.h"
 #include "core/hook/fields.h"
 
 namespace tetragon::hook {
@@ -78,6 +79,7 @@ Result<void> HookTable::define(const HookInfo& info) {
     const SlotInfo& from = info.slots[slot];
     Hook::Slot& to = hook.slots[slot];
     to.type = from.type < ArgType::count ? from.type : ArgType::none;
+    if (to.type == ArgType::const_buf && element_size(from.element) != 0) to.element = from.element;
     if (numbers->labels) to.label = from.label;
     if (to.type != ArgType::plugin) continue;
     to.plugin_type = find_type_ ? find_type_(from.plugin_type) : nullptr;
@@ -141,6 +143,7 @@ enum : uint32_t {
   kSlotHidden = 5,
   kSlotLabel = 6,
   kSlotPluginType = 7,
+  kSlotElement = 8,
 };
 // What the daemon did is over when a recording is replayed: user actions are not part of it.
 enum : uint32_t { kSelectorIndex = 1, kSelectorAction = 2, kSelectorReturnAction = 3, kSelectorSilent = 4 };
@@ -165,6 +168,7 @@ void write_slot(WireWriter& writer, size_t index, const SlotInfo& slot) {
   writer.boolean(kSlotHidden, slot.hidden);
   writer.bytes(kSlotLabel, slot.label);
   writer.bytes(kSlotPluginType, slot.plugin_type);
+  writer.u32(kSlotElement, static_cast<uint32_t>(slot.element));
   writer.end(message);
 }
 
@@ -240,6 +244,10 @@ bool read_slot(std::string_view wire, HookInfo& info) {
       case kSlotHidden: slot.hidden = field.value != 0; break;
       case kSlotLabel: slot.label = field.text; break;
       case kSlotPluginType: slot.plugin_type = field.text; break;
+      case kSlotElement:
+        if (field.value >= static_cast<uint64_t>(ArgType::count)) return false;
+        slot.element = static_cast<ArgType>(field.value);
+        break;
       default: break;
     }
     return true;

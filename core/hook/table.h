@@ -28,9 +28,10 @@ struct SlotInfo {
   Place place = Place::none;
   uint8_t position = 0;  // within `args` or `data`, in the policy's order
   ArgType type = ArgType::none;
-  bool hidden = false;      // read for a filter or as a size
-  std::string label;        // empty: none
-  std::string plugin_type;  // with ArgType::plugin: the name it was registered under
+  ArgType element = ArgType::none;  // const_buf: of what it is an array, each printed as a value of its own
+  bool hidden = false;              // read for a filter or as a size
+  std::string label;                // empty: none
+  std::string plugin_type;          // with ArgType::plugin: the name it was registered under
 };
 
 // One place where the hook is attached; records carry its index. Which members are used depends on the event's type.
@@ -68,7 +69,7 @@ struct HookInfo {
 // A hook in the form events are written from: what does not depend on the record is encoded already.
 struct Hook {
   struct Slot {
-    ArgType type = ArgType::none;
+    ArgType type = ArgType::none, element = ArgType::none;
     const tetragon_arg_type* plugin_type = nullptr;
     std::string label;
   };

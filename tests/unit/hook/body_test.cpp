@@ -85,6 +85,29 @@ TEST_CASE("process_tracepoint has no labels, no data and no return value") {
         R"("policy_name":"files","action":"KPROBE_ACTION_POST","message":"a message","tags":["tag.one","tag.two"]})");
 }
 
+TEST_CASE("an array of integers is its elements, of any other type its bytes") {
+  Values values;
+  HookInfo info = other_info(event::Type::process_tracepoint);
+  info.slots[0] = slot(Place::args, 1, "const_buf");
+  const auto args = [&](const char* element, std::string_view bytes) {
+    info.slots[0].element = arg_type(element);
+    values.record.values[0] = value_of(bytes);
+    const std::string json = body_json(info, values.record, "tetragon.ProcessTracepoint");
+    const size_t begin = json.find(R"({"string_arg":"hello"},)") + 23;
+    return json.substr(begin, json.find("],\"policy_name") - begin);
+  };
+  CHECK(args("uint64", raw(uint64_t{257}) + raw(UINT64_MAX)) ==
+        R"({"size_arg":"257"},{"size_arg":"18446744073709551615"})");
+  CHECK(args("int64", raw(int64_t{-5})) == R"({"long_arg":"-5"})");
+  CHECK(args("int32", raw(int32_t{-5}) + raw(int32_t{7})) == R"({"int_arg":-5},{"int_arg":7})");
+  CHECK(args("uint16", raw(uint16_t{65535})) == R"({"uint_arg":65535})");
+  CHECK(args("int8", "\xff\x01") == R"({"int_arg":-1},{"int_arg":1})");
+  CHECK(args("string", "ab") == R"({"bytes_arg":"YWI="})");
+  values.record.values[0] = failed(-EFAULT);
+  info.slots[0].element = arg_type("uint64");
+  CHECK(body_json(info, values.record, "tetragon.ProcessTracepoint").find("error_arg") != std::string::npos);
+}
+
 TEST_CASE("process_uprobe: the return value is the last argument") {
   const Values values;
   CHECK(body_json(other_info(event::Type::process_uprobe), values.record, "tetragon.ProcessUprobe") ==

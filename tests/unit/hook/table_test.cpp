@@ -21,7 +21,7 @@ bool same(const Instance& a, const Instance& b) {
 
 bool same(const SlotInfo& a, const SlotInfo& b) {
   return a.place == b.place && a.position == b.position && a.type == b.type && a.hidden == b.hidden &&
-         a.label == b.label && a.plugin_type == b.plugin_type;
+         a.label == b.label && a.plugin_type == b.plugin_type && a.element == b.element;
 }
 
 }  // namespace
@@ -69,7 +69,10 @@ TEST_CASE("types of plugins are found by name") {
 }
 
 TEST_CASE("a definition reads back as it was written") {
-  for (const HookInfo& info : {kprobe_info(), other_info(event::Type::process_uprobe)}) {
+  HookInfo array = other_info(event::Type::process_tracepoint);
+  array.slots[0].type = ArgType::const_buf;
+  array.slots[0].element = ArgType::uint64;
+  for (const HookInfo& info : {kprobe_info(), other_info(event::Type::process_uprobe), array}) {
     std::string bytes;
     REQUIRE(append_definition(info, 0, 10000, bytes) == info.instances.size());
     const auto read = parse_definition(bytes);

@@ -27,7 +27,7 @@ def test_classic(env):
             "args": [arg(execs.index("filename"), "auto"), arg(execs.index("pid"), "int32")],
             "selectors": [{"matchArgs": [{"index": execs.index("filename"), "operator": "Postfix", "values": ["/calls"]}]}]}),
         policy("numbers", "tracepoints", {
-            "subsystem": "raw_syscalls", "event": "sys_enter", "args": [arg(4, "syscall64")],
+            "subsystem": "raw_syscalls", "event": "sys_enter", "args": [arg(4, "syscall64"), arg(5, "auto")],
             "selectors": [{**by_calls(env),
                            "matchArgs": [{"index": 4, "operator": "InMap", "values": ["list:some"]}]}]},
             lists=[{"name": "some", "type": "syscalls", "values": ["sys_getpgid", "sys_writev"]}]))
@@ -39,6 +39,9 @@ def test_classic(env):
     assert executed["args"] == [{"string_arg": str(env.program("calls"))}, {"int_arg": run.pid}], executed
     numbers = [e["args"][0]["syscall_id"] for e in run.of("numbers")]
     assert len(numbers) == 2 and len({n["abi"] for n in numbers}) == 1, numbers
+    # An array of integers is its elements: writev with two pieces.
+    writes = [e["args"] for e in run.of("numbers") if e["args"][1:4][-1] == {"size_arg": "2"}]
+    assert len(writes) == 1 and [list(one) for one in writes[0][1:]] == [["size_arg"]] * 6, writes
     for name in ("rename", "exec", "numbers"):
         hooks.delete(name)
     hooks.wait_idle()
