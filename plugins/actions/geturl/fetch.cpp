@@ -206,10 +206,6 @@ bool is_redirect(unsigned status) {
   return (status >= 301 && status <= 303) || status == 307 || status == 308;
 }
 
-bool any_local(const resolver::Addresses& addresses) {
-  return std::any_of(addresses.begin(), addresses.end(), is_local);
-}
-
 // Follows one URL; `from_local` is empty for the policy's own.
 sdk::Result<Response> step(const Url& url, const ProxySettings& proxies, resolver::Resolver& resolver,
                            const Limits& limits, Time deadline, std::optional<bool>& from_local) {
@@ -219,11 +215,10 @@ sdk::Result<Response> step(const Url& url, const ProxySettings& proxies, resolve
   auto addresses = resolver.resolve(way ? way->host : url.host, way ? way->port : url.port, deadline);
   if (!addresses.ok()) return std::move(addresses).error().with_context(way ? "proxy" : "server");
   if (!way) {
-    const bool local = any_local(*addresses);
-    if (local && !from_local.value_or(true)) {
+    if (any_local(*addresses) && !from_local.value_or(true)) {
       return sdk::Error(TETRAGON_E_PERMISSION, "a redirect from elsewhere to this machine is not followed");
     }
-    from_local = local;
+    from_local = all_local(*addresses);
   } else {
     from_local = false;
   }
@@ -284,6 +279,14 @@ bool is_local(const resolver::Address& address) {
     return v4(ntohl(mapped));
   }
   return IN6_IS_ADDR_LOOPBACK(&a) || IN6_IS_ADDR_LINKLOCAL(&a) || IN6_IS_ADDR_UNSPECIFIED(&a);
+}
+
+bool any_local(const resolver::Addresses& addresses) {
+  return std::any_of(addresses.begin(), addresses.end(), is_local);
+}
+
+bool all_local(const resolver::Addresses& addresses) {
+  return std::all_of(addresses.begin(), addresses.end(), is_local);
 }
 
 sdk::Result<Answer> fetch(const Url& url, const ProxySettings& proxies, resolver::Resolver& resolver,

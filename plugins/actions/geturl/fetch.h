@@ -33,5 +33,9 @@ sdk::Result<Answer> fetch(const Url& url, const ProxySettings& proxies, resolver
 
 // Loopback, link-local or unspecified: addresses that mean another machine to each one who uses them.
 bool is_local(const resolver::Address& address);
+// A name can have both kinds. One that is local is enough not to be redirected to; only one whose addresses all are is
+// this machine when it redirects: another of them may have answered.
+bool any_local(const resolver::Addresses& addresses);
+bool all_local(const resolver::Addresses& addresses);
 
 }  // namespace tetragon::geturl

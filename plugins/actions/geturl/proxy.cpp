@@ -109,7 +109,10 @@ ProxySettings ProxySettings::from(const Variable& variable) {
     return {};
   };
   ProxySettings settings;
-  settings.http_ = first({"http_proxy", "all_proxy", "ALL_PROXY"});
+  settings.http_ = first({"http_proxy"});
+  // Of a CGI program it is what its client sent as the header "Proxy".
+  if (settings.http_.value.empty() && !variable("REQUEST_METHOD")) settings.http_ = first({"HTTP_PROXY"});
+  if (settings.http_.value.empty()) settings.http_ = first({"all_proxy", "ALL_PROXY"});
   settings.https_ = first({"https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY"});
   settings.exceptions_ = first({"no_proxy", "NO_PROXY"}).value;
   return settings;

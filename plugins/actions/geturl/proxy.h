@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-// Which proxy a URL goes through, by the daemon's environment, with curl's rules:
-//   http_proxy (lower case only: a CGI program's HTTP_PROXY is what its client sent), https_proxy, HTTPS_PROXY, then
-//   all_proxy, ALL_PROXY; no_proxy, NO_PROXY. An empty variable counts as unset.
+// Which proxy a URL goes through, by the daemon's environment, with the rules of curl and Go:
+//   http_proxy, HTTP_PROXY (not with REQUEST_METHOD: a CGI program's HTTP_PROXY is what its client sent), https_proxy,
+//   HTTPS_PROXY, then all_proxy, ALL_PROXY; no_proxy, NO_PROXY. An empty variable counts as unset.
 
 #include <tetragon/sdk/result.h>
 

@@ -169,6 +169,37 @@ TEST_CASE("redirects that are refused") {
   }
 }
 
+TEST_CASE("a redirect from elsewhere to this machine is refused, and nothing is asked of it") {
+  Server secret(answers(answer("200 OK")));
+  Server proxy(answers(redirect(secret.url("/metadata"))));
+  const Variables variables{{"http_proxy", "127.0.0.1:" + std::to_string(proxy.port())}, {"no_proxy", "127.0.0.0/8"}};
+  const Outcome outcome = get("http://elsewhere.invalid/", {}, variables);
+  CAPTURE(outcome.error);
+  CHECK(outcome.code == TETRAGON_E_PERMISSION);
+  CHECK(outcome.says("from elsewhere to this machine"));
+  CHECK(proxy.heads().size() == 1);
+  CHECK(secret.heads().empty());
+  // Its own servers may send it on.
+  Server own(answers(redirect(secret.url("/metadata"))));
+  CHECK(get(own.url(), {}, variables).error == "");
+  CHECK(secret.heads().size() == 1);
+}
+
+TEST_CASE("which side of the border a name with several addresses is on") {
+  resolver::Resolver resolver;
+  const auto of = [&resolver](std::initializer_list<const char*> texts) {
+    resolver::Addresses all;
+    for (const char* text : texts) {
+      all.push_back(resolver.resolve(text, 80, std::chrono::steady_clock::now() + 1s).value()[0]);
+    }
+    return all;
+  };
+  CHECK(any_local(of({"192.0.2.1", "127.0.0.1"})));
+  CHECK(!all_local(of({"192.0.2.1", "127.0.0.1"})));
+  CHECK(all_local(of({"127.0.0.1", "::1"})));
+  CHECK(!any_local(of({"192.0.2.1", "2001:db8::1"})));
+}
+
 TEST_CASE("which addresses are this machine's or its link's") {
   const auto local = [](const char* text) {
     resolver::Resolver resolver;

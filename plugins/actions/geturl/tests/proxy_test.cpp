@@ -35,7 +35,14 @@ TEST_CASE("which variable applies") {
   CHECK(proxy({}, "http://a/") == "none");
   CHECK(proxy({{"http_proxy", "http://p:3128"}}, "http://a/") == "p:3128");
   CHECK(proxy({{"http_proxy", "http://p:3128"}}, "https://a/") == "none");
-  CHECK(proxy({{"HTTP_PROXY", "http://p:3128"}}, "http://a/") == "none");
+  CHECK(proxy({{"HTTP_PROXY", "http://p:3128"}}, "http://a/") == "p:3128");
+  CHECK(proxy({{"HTTP_PROXY", "http://p:3128"}}, "https://a/") == "none");
+  CHECK(proxy({{"HTTP_PROXY", "http://p:1"}, {"http_proxy", "http://q:2"}}, "http://a/") == "q:2");
+  CHECK(proxy({{"HTTP_PROXY", "http://p:1"}, {"ALL_PROXY", "http://q:2"}}, "http://a/") == "p:1");
+  // A CGI program: a client may have sent it.
+  CHECK(proxy({{"HTTP_PROXY", "http://p:1"}, {"REQUEST_METHOD", "GET"}}, "http://a/") == "none");
+  CHECK(proxy({{"HTTP_PROXY", "http://p:1"}, {"REQUEST_METHOD", "GET"}, {"all_proxy", "q:2"}}, "http://a/") == "q:2");
+  CHECK(proxy({{"http_proxy", "http://p:1"}, {"REQUEST_METHOD", "GET"}}, "http://a/") == "p:1");
   CHECK(proxy({{"HTTPS_PROXY", "http://p:3128"}}, "https://a/") == "p:3128");
   CHECK(proxy({{"HTTPS_PROXY", "http://p:1"}, {"https_proxy", "http://q:2"}}, "https://a/") == "q:2");
   CHECK(proxy({{"ALL_PROXY", "http://p:1"}}, "http://a/") == "p:1");
