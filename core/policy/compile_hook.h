@@ -109,6 +109,7 @@ class HookCompiler {
   // compile_tracepoint.cpp
   void tracepoint();
   void raw_tracepoint();
+  void warn_if_raceable(const Arg& arg);
 
   // compile_uprobe.cpp
   void uprobe();

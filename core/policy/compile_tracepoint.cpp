@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "core/policy/compile_hook.h"
+#include "core/policy/validate.h"
 #include "core/util/strings.h"
 #include "sdk/include/tetragon/abi.h"
 
@@ -11,6 +12,23 @@ namespace tetragon::policy {
 namespace {
 
 using hook::ArgType;
+
+ArgType integer_type(uint32_t size, bool is_signed) {
+  switch (size) {
+    case 1: return is_signed ? ArgType::int8 : ArgType::uint8;
+    case 2: return is_signed ? ArgType::int16 : ArgType::uint16;
+    case 4: return is_signed ? ArgType::int32 : ArgType::uint32;
+    case 8: return is_signed ? ArgType::int64 : ArgType::uint64;
+    default: return ArgType::const_buf;
+  }
+}
+
+// What an array's elements are printed as; none: its bytes are.
+ArgType element_of(const kernel::Field& field) {
+  if (field.count == 0 || field.is_pointer() || field.type.find("char") != std::string::npos) return ArgType::none;
+  const ArgType type = integer_type(field.size / field.count, field.is_signed);
+  return type == ArgType::const_buf ? ArgType::none : type;
+}
 
 ArgType type_of(const kernel::Field& field) {
   if (field.is_data_loc) {
@@ -22,13 +40,7 @@ ArgType type_of(const kernel::Field& field) {
   if (field.is_pointer()) {
     return field.type.find("char") != std::string::npos ? ArgType::string : ArgType::uint64;
   }
-  switch (field.size) {
-    case 1: return field.is_signed ? ArgType::int8 : ArgType::uint8;
-    case 2: return field.is_signed ? ArgType::int16 : ArgType::uint16;
-    case 4: return field.is_signed ? ArgType::int32 : ArgType::uint32;
-    case 8: return field.is_signed ? ArgType::int64 : ArgType::uint64;
-    default: return ArgType::const_buf;
-  }
+  return integer_type(field.size, field.is_signed);
 }
 
 }  // namespace
@@ -72,6 +84,7 @@ void HookCompiler::tracepoint() {
         continue;
       }
       arg.type.value = hook::to_string(type);
+      if (type == ArgType::string && field.is_pointer()) warn_if_raceable(written);
     }
     const ArgumentType* type = find_argument_type(*arg.type);
     // A text that the policy calls a string may lie in the record in three ways.
@@ -110,7 +123,9 @@ void HookCompiler::tracepoint() {
       slot.size_offset = static_cast<uint16_t>(fields[index].offset);
       slot.size_width = static_cast<uint8_t>(std::min<uint32_t>(fields[index].size, 8));
     }
-    compiled_.info.slots[static_cast<size_t>(value.slot)].label.clear();  // events of tracepoints have none
+    hook::SlotInfo& info = compiled_.info.slots[static_cast<size_t>(value.slot)];
+    info.label.clear();  // events of tracepoints have none
+    if (*arg.type == "const_buf") info.element = element_of(field);
   }
   HookTarget target;
   target.name = name;
@@ -120,6 +135,20 @@ void HookCompiler::tracepoint() {
   instance.event = *hook_.event;
   compiled_.info.instances.push_back(std::move(instance));
   finish(std::move(compiled_));
+}
+
+// A text of type auto in user memory; validation tells of those with a type.
+void HookCompiler::warn_if_raceable(const Arg& arg) {
+  if (*hook_.subsystem != "syscalls") return;
+  for (size_t n = 0; n < hook_.selectors.size(); ++n) {
+    const auto& filters = hook_.selectors[n].match_args;
+    for (size_t i = 0; i < filters.size(); ++i) {
+      if (!looks_at(hook_, filters[i], arg)) continue;
+      warning(filters[i].place, ".selectors[" + std::to_string(n) + "].matchArgs[" + std::to_string(i) + "]",
+              std::string(raceable_warning));
+      compiled_.note = raceable_note(hook_);
+    }
+  }
 }
 
 void HookCompiler::raw_tracepoint() {

@@ -60,6 +60,7 @@ struct CompiledHook {
   std::vector<CompiledAction> actions;  // those of the entry and those of the return
   std::map<std::string, std::string> attributes;
   hook::HookInfo info;          // likewise without its number
+  std::string note;             // what one should know before relying on it; empty: nothing
   bool meets_enforcer = false;  // enforcers answer for one of its functions: its program has to run first
 };
 

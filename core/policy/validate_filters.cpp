@@ -190,9 +190,7 @@ void check_expression(HookChecks& context, const ArgSelector& filter, const std:
 
 void warn_if_raceable(HookChecks& context, const ArgSelector& filter, const Arg& arg, const std::string& path) {
   if (!is_raceable(context.hook, arg)) return;
-  context.checks.warn(filter.place, path,
-                      "raceable: the memory behind a system call's argument can change after this look at it; to rely "
-                      "on the filter hook a security_ function or an lsmhook");
+  context.checks.warn(filter.place, path, std::string(raceable_warning));
 }
 
 void check_plugin_operator(HookChecks& context, const Vocabulary::Operator& op, const ArgSelector& filter,
@@ -401,23 +399,28 @@ bool is_raceable(const Hook& hook, const Arg& arg) {
   return in_user_memory.count(*arg.type) != 0;
 }
 
+bool looks_at(const Hook& hook, const ArgSelector& filter, const Arg& arg) {
+  if (filter.args.empty()) return *filter.index == *arg.index;
+  return std::any_of(filter.args.begin(), filter.args.end(),
+                     [&](const At<uint32_t>& one) { return *one < hook.args.size() && &hook.args[*one] == &arg; });
+}
+
+std::string raceable_note(const Hook& hook) {
+  return "raceable: " + std::string(to_string(hook.section)) + "[" + std::to_string(hook.number) +
+         "] decides on user memory that another thread can change";
+}
+
 std::vector<std::string> raceable_hooks(const Policy& policy) {
   std::vector<std::string> notes;
   for (const Hook& hook : policy.hooks) {
     const auto decides = [&](const Arg& arg) {
       if (!is_raceable(hook, arg)) return false;
       return std::any_of(hook.selectors.begin(), hook.selectors.end(), [&](const Selector& selector) {
-        return std::any_of(selector.match_args.begin(), selector.match_args.end(), [&](const ArgSelector& filter) {
-          if (filter.args.empty()) return *filter.index == *arg.index;
-          return std::any_of(filter.args.begin(), filter.args.end(),
-                             [&](const At<uint32_t>& one) { return &hook.args[*one % hook.args.size()] == &arg; });
-        });
+        return std::any_of(selector.match_args.begin(), selector.match_args.end(),
+                           [&](const ArgSelector& filter) { return looks_at(hook, filter, arg); });
       });
     };
-    if (std::any_of(hook.args.begin(), hook.args.end(), decides)) {
-      notes.push_back("raceable: " + std::string(to_string(hook.section)) + "[" + std::to_string(hook.number) +
-                      "] decides on user memory that another thread can change");
-    }
+    if (std::any_of(hook.args.begin(), hook.args.end(), decides)) notes.push_back(raceable_note(hook));
   }
   return notes;
 }

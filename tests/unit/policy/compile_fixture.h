@@ -51,6 +51,11 @@ class MockKernel {
         "\tfield:const char * name;\toffset:32;\tsize:8;\tsigned:0;\n"
         "\tfield:u16 port;\toffset:40;\tsize:2;\tsigned:0;\n"
         "\tfield:u32 size;\toffset:44;\tsize:4;\tsigned:0;\n");
+    put("/sys/kernel/tracing/events/syscalls/sys_enter_mock/format",
+        "ID: 3\nformat:\n"
+        "\tfield:int __syscall_nr;\toffset:8;\tsize:4;\tsigned:1;\n"
+        "\tfield:const char * name;\toffset:16;\tsize:8;\tsigned:0;\n"
+        "\tfield:int flags;\toffset:24;\tsize:8;\tsigned:0;\n");
     facts.emplace(kernel::FactsOptions{MOCK_KERNEL, root, false});
     environment.facts = &*facts;
     environment.groups = &groups;

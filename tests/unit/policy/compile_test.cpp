@@ -3,6 +3,7 @@
 
 #include <sys/stat.h>
 
+#include "core/policy/validate.h"
 #include "sdk/include/tetragon/abi.h"
 #include "tests/unit/policy/compile_fixture.h"
 
