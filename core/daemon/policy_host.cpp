@@ -319,6 +319,9 @@ Result<void> PolicyHost::load_actions(bpf_runtime::Object& object, const policy:
       if (!served) {
         return Error(Code::not_found, "no plugin that runs serves action " + quoted(action.name));
       }
+      if (const auto* word = vocabulary_.find_action(action.name); word != nullptr && word->verdict) {
+        TETRAGON_TRY(policy::check_verdict(action, hook.section, deliver));
+      }
       bpf_runtime::ActionProgram program{action.name, served->elf, action.element, action.step};
       program.step.name = served->name;
       program.step.deliver = static_cast<uint8_t>(deliver);

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "core/bpf_runtime/object.h"
+#include "core/util/strings.h"
 
 namespace tetragon::policy {
 namespace {
@@ -152,10 +153,31 @@ Result<void> configure_object(Object& object, const CompiledHook& hook) {
   TETRAGON_TRY(leave_out_unless(TG_HOOK_HAS_RETURN, "tg_calls"));
   TETRAGON_TRY(leave_out_unless(TG_HOOK_ACTIONS, "tg_actions"));
   TETRAGON_TRY(leave_out_unless(TG_HOOK_RETURN_ACTIONS, "tg_return_actions"));
-  TETRAGON_TRY(leave_out_unless(TG_HOOK_ACTIONS | TG_HOOK_RETURN_ACTIONS, "tg_action_counts"));
+  // Where other hooks come behind this one, it also counts those that could not be entered.
+  if (!object.has_const("tg_chain_goes_on")) {
+    TETRAGON_TRY(leave_out_unless(TG_HOOK_ACTIONS | TG_HOOK_RETURN_ACTIONS, "tg_action_counts"));
+  }
   TETRAGON_TRY(leave_out_unless(TG_HOOK_FOLLOWED_FDS, "tg_followed_fds"));
   TETRAGON_TRY(leave_out_unless(TG_HOOK_TRACKED_SOCKS, "tg_tracked_socks"));
   return {};
+}
+
+Result<void> check_verdict(const CompiledAction& action, std::string_view section, uint32_t deliver) {
+  // Set answers for nothing: it belongs to the plugin of Override, which has the flag.
+  if (action.step.code == TG_ACTION_SET) return {};
+  const std::string what = "action " + quoted(action.name) + " answers in the place of what is hooked, ";
+  if (action.at_return) {
+    return Error(Code::unsupported, what + "which has returned already in matchReturnActions of " +
+                                        std::string(section) + "; write it in matchActions");
+  }
+  const bool own = action.step.code == TG_ACTION_UNKNOWN;
+  if (deliver != TG_DELIVER_NONE && !(own && deliver == TG_DELIVER_REGISTERS)) return {};
+  return Error(Code::unsupported,
+               what + "but in section " + std::string(section) +
+                   (deliver == TG_DELIVER_NONE ? " nothing brings an answer into force"
+                                               : " only the built-in Override and Set change what the process does") +
+                   ": it would be counted as done and deny nothing; use it in lsmhooks, or in kprobes on system calls "
+                   "and security_ functions");
 }
 
 Result<void> fill_object(Object& object, const CompiledHook& hook) {
