@@ -122,8 +122,10 @@ class Body {
   void action() {
     const SelectorInfo* selector =
         record_.selector < hook_.selectors.size() ? &hook_.selectors[record_.selector] : nullptr;
+    const uint8_t listed = selector == nullptr ? uint8_t{TG_ACTION_POST} : selector->action;
+    const bool by_daemon = listed == TG_ACTION_GETURL || listed == TG_ACTION_DNSLOOKUP;
     writer_.enumeration(numbers_.action,
-                        last(selector == nullptr ? uint8_t{TG_ACTION_POST} : selector->action, record_.action));
+                        last(record_.dropped && by_daemon ? uint8_t{TG_ACTION_POST} : listed, record_.action));
     if (hook_.type == Type::process_kprobe && hook_.merges && selector != nullptr &&
         selector->return_action != TG_ACTION_POST) {
       writer_.enumeration(kKprobeReturnAction, last(selector->return_action, record_.return_action));

@@ -27,6 +27,7 @@ struct Record {
   uint32_t tid = 0, hook = 0, instance = 0;
   uint8_t phase = TG_PHASE_ONLY, selector = 0;
   uint8_t action = 0, return_action = 0;  // the last that ran in the kernel; TG_ACTION_*
+  bool dropped = false;                   // the daemon's last action of the list is not done: too many wait
   std::array<Value, TG_HOOK_SLOTS> values;
   std::array<Value, TG_HOOK_EXTRAS> extras;  // from TG_SLOT_KERNEL_STACK on
 

@@ -173,10 +173,10 @@ void Pipeline::set_act(Act act) {
 }
 
 // Once a call: when it is entered.
-void Pipeline::act(const hook::Hook& hook, const hook::SelectorInfo& selector, const hook::Record& record) {
+void Pipeline::act(const hook::Hook& hook, const hook::SelectorInfo& selector, hook::Record& record) {
   if (!act_ || (record.phase != TG_PHASE_ONLY && record.phase != TG_PHASE_ENTER)) return;
   for (const hook::SelectorInfo::UserAction& one : selector.user_actions) {
-    act_(one, record.process, std::string_view(hook.policy_field).substr(hook.policy_offset));
+    record.dropped = !act_(one, record.process, std::string_view(hook.policy_field).substr(hook.policy_offset));
   }
 }
 

@@ -68,8 +68,8 @@ class Pipeline {
   // Argument types of plugins, which must stay loaded; before the first hook that uses one.
   void add_arg_type(const tetragon_arg_type& type);
 
-  // Actions that the daemon does: called on the reader thread, so it must only hand them over.
-  using Act = std::function<void(const hook::SelectorInfo::UserAction& action, const event::ProcessKey& process,
+  // Actions that the daemon does: called on the reader thread, so it must only hand them over. False: it is not done.
+  using Act = std::function<bool(const hook::SelectorInfo::UserAction& action, const event::ProcessKey& process,
                                  std::string_view policy)>;
   void set_act(Act act);
   // Before the first record: names for stack traces; without it frames know only their addresses. `addresses`: they are
@@ -142,7 +142,7 @@ class Pipeline {
   void on_hook(const tetragon_hook_event& event);
   void on_loader(const tetragon_loader_event& event);
   bool join_pieces(hook::Record& record);
-  void act(const hook::Hook& hook, const hook::SelectorInfo& selector, const hook::Record& record);
+  void act(const hook::Hook& hook, const hook::SelectorInfo& selector, hook::Record& record);
   bool send_hook(const hook::Hook& hook, const hook::Record& record);
   void find_stacks(const hook::Record& record, hook::Stacks& ret_stacks);
   bool on_definition(const void* record, size_t size, const tg_record& head);

@@ -18,7 +18,7 @@ Result<void> start_plugins(State& state) {
   state.actions = std::make_unique<action::Runner>(action::plugin_actions(*state.plugins));
   state.pipeline->set_act([&runner = *state.actions](const hook::SelectorInfo::UserAction& action,
                                                      const event::ProcessKey& process, std::string_view policy) {
-    (void)runner.enqueue(action.name, {{process.start_ns, process.pid, 0}, policy, action.argument});
+    return runner.enqueue(action.name, {{process.start_ns, process.pid, 0}, policy, action.argument});
   });
   state.policies = std::make_unique<PolicyHost>(state);
   return start_plugin_sinks(state);

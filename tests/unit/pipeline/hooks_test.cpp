@@ -136,6 +136,47 @@ TEST_CASE("a record becomes an event of its policy") {
   CHECK(f.pipeline.accounting().undecodable == 0);
 }
 
+TEST_CASE("an action of the daemon that is dropped is not said to be done") {
+  Fixture f;
+  hook::HookInfo info = kprobe_info();
+  hook::SelectorInfo asks;
+  asks.user_actions = {{"GetUrl", "http://a/"}};
+  asks.action = TG_ACTION_GETURL;
+  hook::SelectorInfo and_kills = asks;
+  and_kills.action = 0;  // the kernel says what was last
+  info.selectors = {asks, and_kills};
+  REQUIRE(f.pipeline.define_hook(info).ok());
+  f.exec();
+  f.take();
+  bool taken = true;
+  std::vector<std::string> asked;
+  f.pipeline.set_act([&](const hook::SelectorInfo::UserAction& action, const event::ProcessKey&, std::string_view) {
+    asked.push_back(action.argument);
+    return taken;
+  });
+  const auto hit = [&f](uint8_t selector, uint8_t done) {
+    HookRecord record = full();
+    record.head().selector = selector;
+    record.head().action = done;
+    f.feed(record);
+    return f.take().at(0);
+  };
+  CHECK(has(hit(0, 0), R"("action":"KPROBE_ACTION_GETURL")"));
+  taken = false;
+  CHECK(has(hit(0, 0), R"("action":"KPROBE_ACTION_POST")"));
+  CHECK(has(hit(1, TG_ACTION_SIGKILL), R"("action":"KPROBE_ACTION_SIGKILL")"));
+  CHECK(asked.size() == 3);
+  // What the entry's record said counts for the event of the whole call.
+  HookRecord entry = full(TG_PHASE_ENTER, 99);
+  entry.head().selector = 0;
+  f.feed(entry);
+  HookRecord ret(7, TG_PHASE_RETURN, 99);
+  ret.number(TG_HOOK_RETURN_SLOT, 0);
+  f.feed(ret);
+  CHECK(has(f.take().at(0), R"("action":"KPROBE_ACTION_POST")"));
+  CHECK(asked.size() == 4);
+}
+
 TEST_CASE("entry and return are one event with the entry's time") {
   Fixture f;
   REQUIRE(f.pipeline.define_hook(kprobe_info()).ok());
