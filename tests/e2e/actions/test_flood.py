@@ -57,6 +57,24 @@ def check_counted(daemon, number: int) -> None:
 
 @sensor
 @timeout(120)
+def test_full_process_map(env):
+    """Those for whom there is no room in the kernel's map of processes are hit like the others."""
+    entries = sum(name.isdigit() for name in os.listdir("/proc")) + 40
+    with env.daemon(f"--execve-map-entries={entries}") as daemon:
+        load(env, daemon)
+        crowd = [subprocess.Popen([env.program("exitor"), "pause"]) for _ in range(120)]
+        try:
+            eventually(lambda: "process map is full" in daemon.log(), "the map is not full")
+            offenders(20)
+        finally:
+            for one in crowd:
+                one.kill()
+                one.wait()
+        check_counted(daemon, 20)
+
+
+@sensor
+@timeout(120)
 def test_nobody_reads(env):
     """The daemon stands still. Afterwards all of it is reported: there was room."""
     number = scaled(200, 50)

@@ -182,3 +182,62 @@ def test_nothing_is_left(env):
     while (after := attached()) != before and any(after[kind] > before[kind] for kind in before):
         assert time.monotonic() < deadline, (before, during, after)
         time.sleep(0.2)
+
+
+def other_hooks() -> dict[str, str]:
+    """Of every other section, with what ends a call where it can."""
+    libc = next(Path("/lib").glob("*-linux-gnu/libc.so.6")).resolve()
+    hooks = {
+        "tracepoint": "tracepoints:\n  - {subsystem: sched, event: sched_process_exec, raw: true}",
+        "uprobe": f"uprobes:\n  - {{path: {libc}, symbols: [getsid]}}",
+        "loader": "loader: true",
+        "killer": """enforcers:
+  - calls: [sys_getsid]
+  kprobes:
+  - call: sys_getsid
+    syscall: true
+    args: [{index: 0, type: int}]
+    selectors:
+    - matchArgs: [{index: 0, operator: Equal, values: ["7680100"]}]
+      matchActions: [{action: NotifyEnforcer, argSig: 9}]""",
+    }
+    if probe("tracefs")[0]:
+        hooks["classic"] = "tracepoints:\n  - {subsystem: sched, event: sched_process_exec}"
+    denies = """
+    args: [{index: 1, type: string, resolve: d_name.name}]
+    selectors:
+    - matchArgs: [{index: 0, args: [0], operator: Prefix, values: ["backends-of-tetragon-denied"]}]
+      matchActions: [{action: Override, argError: -1}]"""
+    if probe("bpf_lsm")[0]:
+        hooks["lsm"] = f"lsmhooks:\n  - hook: inode_rmdir{denies}"
+    if probe("trampolines")[0]:
+        hooks["override"] = f"kprobes:\n  - call: security_inode_rmdir\n    syscall: false{denies}"
+    return {name: policy(f"other-{name}", f"  {text}") for name, text in hooks.items()}
+
+
+@timeout(120)
+@requires("kprobes")
+def test_nothing_is_left_of_other_hooks(env):
+    if shutil.which("bpftool") is None:
+        raise Skip("no bpftool")
+    daemon, texts = daemon_of(env), other_hooks()
+    files = {name: env.tmp / f"other-{name}.yaml" for name in texts}
+    # What the daemon keeps for policies to come is there after the first round.
+    before = {}
+    for _ in range(2):
+        for name, file in files.items():
+            file.write_text(texts[name])
+            daemon.tetra("tracingpolicy", "add", file, timeout=60)
+        during = attached()
+        if before:
+            assert during["prog"] >= before["prog"] + len(texts) and during["link"] > before["link"], (before, during)
+        for name in texts:
+            daemon.tetra("tracingpolicy", "delete", f"other-{name}")
+        if before:
+            break
+        time.sleep(1)
+        before = attached()
+    deadline = time.monotonic() + 5 * TIME_SCALE
+    while any((after := attached())[kind] > before[kind] for kind in before):
+        assert time.monotonic() < deadline, (before, during, after)
+        time.sleep(0.2)
