@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <array>
+#include <map>
 
 #include "core/util/strings.h"
 #include "sdk/include/tetragon/abi.h"
@@ -19,6 +20,17 @@ event::Type event_type(Section section) {
     case Section::lsmhooks: return event::Type::process_lsm;
     default: return event::Type::process_kprobe;
   }
+}
+
+// For the hook's plugin, which may have to stay below a limit: how many actions the selector with the most of them has
+// in the kernel.
+void tell_longest_chain(CompiledHook& hook, bool at_return, const char* attribute) {
+  std::map<uint8_t, size_t> of_selector;
+  size_t longest = 0;
+  for (const CompiledAction& action : hook.actions) {
+    if (action.at_return == at_return) longest = std::max(longest, ++of_selector[action.step.selector]);
+  }
+  if (longest != 0) hook.attributes[attribute] = std::to_string(longest);
 }
 
 struct BackendName {
@@ -164,6 +176,8 @@ void HookCompiler::finish(CompiledHook compiled) {
       config.flags |= types->has_function("bpf_strncasestr") ? TG_HOOK_STRNCASESTR : 0;
     }
   }
+  tell_longest_chain(compiled_, /*at_return=*/false, "steps");
+  tell_longest_chain(compiled_, /*at_return=*/true, "return_steps");
   state_.out.policy.hooks.push_back(std::move(compiled_));
 }
 

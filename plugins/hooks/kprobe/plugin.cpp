@@ -55,6 +55,7 @@ class Kprobe {
     auto choices = choose(host_, request, &refused);
     TETRAGON_SDK_TRY(choices);
     std::string failed;  // of those that were tried
+    tetragon_rc code = TETRAGON_E_UNSUPPORTED;
     for (const Choice& choice : *choices) {
       const std::string name(to_string(choice.backend));
       auto attached = attach(hook, request, choice.backend);
@@ -73,12 +74,13 @@ class Kprobe {
         return *attached;
       }
       failed += (failed.empty() ? "" : "; ") + name + ": " + attached.error().message();
+      if (attached.error().code() == TETRAGON_E_LIMIT) code = TETRAGON_E_LIMIT;
     }
     std::string text = request.has_verdict() ? "this kernel has no way to make it answer something else: "
                                              : "this kernel has no way to hook it: ";
     text += refused + (refused.empty() || failed.empty() ? "" : "; ") + failed;
     if (request.has_verdict()) text += std::string(". ") + kWhatWouldWork;
-    return sdk::Error(TETRAGON_E_UNSUPPORTED, std::move(text));
+    return sdk::Error(code, std::move(text));
   }
 
   void hook_remove(sdk::Hook, void* state) noexcept {

@@ -33,6 +33,21 @@ static __noinline __u32 tg_syscall_next(__u64 number, bool enter)
 	return 0;
 }
 
+/* Enters the next hook; that fails in the moment in which a hook is taken out. */
+static __always_inline int tg_syscall_enter_next(void *ctx, void *programs, __u32 next)
+{
+	struct tg_action_counts *counts;
+	__u32 zero = 0;
+
+	if (!next)
+		return 0;
+	bpf_tail_call(ctx, programs, next);
+	counts = bpf_map_lookup_elem(&tg_action_counts, &zero);
+	if (counts)
+		counts->broken++;
+	return 0;
+}
+
 static __noinline __u64 tg_syscall_number(__u64 regs)
 {
 	__u64 number = 0;
@@ -47,44 +62,26 @@ const volatile bool tg_chain_goes_on = true;
 SEC("tp_btf/sys_enter")
 int tg_syscall_enter(__u64 *ctx)
 {
-	__u32 next;
-
 	tg_hook_enter(ctx, TG_CONTEXT_SYSCALL);
-	next = tg_syscall_next(ctx[1], true);
-	if (next)
-		bpf_tail_call(ctx, &tg_sys_enter_do, next);
-	return 0;
+	return tg_syscall_enter_next(ctx, &tg_sys_enter_do, tg_syscall_next(ctx[1], true));
 }
 
 SEC("tp_btf/sys_exit")
 int tg_syscall_exit(__u64 *ctx)
 {
-	__u32 next;
-
 	tg_hook_return(ctx, TG_CONTEXT_SYSCALL, ctx[1]);
-	next = tg_syscall_next(tg_syscall_number(ctx[0]), false);
-	if (next)
-		bpf_tail_call(ctx, &tg_sys_exit_do, next);
-	return 0;
+	return tg_syscall_enter_next(ctx, &tg_sys_exit_do, tg_syscall_next(tg_syscall_number(ctx[0]), false));
 }
 
 /* Behind a chain of actions (TG_ACTION_AFTER): the hooks that come next. */
 SEC("tp_btf/sys_enter")
 int tg_syscall_enter_after(__u64 *ctx)
 {
-	__u32 next = tg_syscall_next(ctx[1], true);
-
-	if (next)
-		bpf_tail_call(ctx, &tg_sys_enter_do, next);
-	return 0;
+	return tg_syscall_enter_next(ctx, &tg_sys_enter_do, tg_syscall_next(ctx[1], true));
 }
 
 SEC("tp_btf/sys_exit")
 int tg_syscall_exit_after(__u64 *ctx)
 {
-	__u32 next = tg_syscall_next(tg_syscall_number(ctx[0]), false);
-
-	if (next)
-		bpf_tail_call(ctx, &tg_sys_exit_do, next);
-	return 0;
+	return tg_syscall_enter_next(ctx, &tg_sys_exit_do, tg_syscall_next(tg_syscall_number(ctx[0]), false));
 }

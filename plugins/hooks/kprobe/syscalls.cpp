@@ -2,10 +2,13 @@
 #include "syscalls.h"
 
 #include <algorithm>
+#include <charconv>
 #include <string>
 #include <utility>
 
 #include "dispatch.bpf.elf.h"
+#include "function_use/function_use.h"
+#include "shared/action.h"
 #include "shared/hook.h"
 #include "syscall.bpf.elf.h"
 
@@ -14,6 +17,15 @@ namespace {
 
 constexpr tetragon_bpf_elf kDispatch = sdk::bpf_elf("dispatch", TETRAGON_BPF_DISPATCH);
 constexpr tetragon_bpf_elf kSyscall = sdk::bpf_elf("syscall", TETRAGON_BPF_SYSCALL);
+
+// `chain`: the attribute with the actions of its longest chain.
+std::uint8_t tail_calls_of(const sdk::HookRequest& request, bool acts, std::string_view chain) {
+  if (!acts) return 1;
+  const std::string_view text = function_use::attribute(request, chain);
+  std::uint8_t steps = TG_ACTION_STEPS;  // a host that does not say: the most there can be
+  std::from_chars(text.data(), text.data() + text.size(), steps);
+  return static_cast<std::uint8_t>(1 + steps + 1);
+}
 
 }  // namespace
 
@@ -56,6 +68,19 @@ sdk::Result<void> Syscalls::insert(Direction direction, std::uint32_t key, std::
                                             std::to_string(key % TG_SYSCALLS32) + " is hooked " +
                                             std::to_string(TG_SYSCALL_PER_CALL) + " times already, which is the most");
   }
+  std::uint32_t tail_calls = tail_calls_[direction][id];
+  for (auto* one = std::begin(hooks->ids); one != free; ++one) tail_calls += tail_calls_[direction][*one];
+  if (tail_calls > TG_TAIL_CALLS) {
+    return sdk::Error(
+        TETRAGON_E_LIMIT,
+        "syscall-tracepoint: the hooks and actions on the " + std::string(direction == enter ? "entry" : "return") +
+            " of system call number " + std::to_string(key % TG_SYSCALLS32) + " would be " +
+            std::to_string(tail_calls) + " programs, one behind another, and the kernel ends such a chain after " +
+            std::to_string(TG_TAIL_CALLS) +
+            ": the last actions would silently not be done. Each hook counts 1, one with actions 2 more than it has "
+            "actions in its longest selector; use fewer actions or hooks on this call, or a kernel with kprobes or "
+            "BPF trampolines");
+  }
   *free = id;
   return dispatcher.map_update(map, key, *hooks);
 }
@@ -95,6 +120,8 @@ sdk::Result<std::unique_ptr<Syscalls::Place>> Syscalls::add(sdk::Hook hook, cons
   TETRAGON_SDK_TRY(bpf->set_autoload("tg_syscall_enter_after", request.has_actions()));
   TETRAGON_SDK_TRY(bpf->set_autoload("tg_syscall_exit_after", request.has_return_actions()));
   used_[place->id] = true;
+  tail_calls_[enter][place->id] = tail_calls_of(request, request.has_actions(), "steps");
+  tail_calls_[exit][place->id] = tail_calls_of(request, request.has_return_actions(), "return_steps");
   auto result = [&]() -> sdk::Result<void> {
     TETRAGON_SDK_TRY(bpf->load());
     if (request.has_actions()) {
@@ -108,6 +135,7 @@ sdk::Result<std::unique_ptr<Syscalls::Place>> Syscalls::add(sdk::Hook hook, cons
       if (direction == exit && !place->returns) continue;
       TETRAGON_SDK_TRY(need(direction));
       ++users_[direction];
+      place->uses[direction] = true;
       TETRAGON_SDK_TRY(dispatchers_[direction].set_program(kShared[direction].programs, place->id, *bpf,
                                                            kShared[direction].entered));
       for (const std::uint32_t key : place->keys) TETRAGON_SDK_TRY(insert(direction, key, place->id));
@@ -125,7 +153,7 @@ sdk::Result<std::unique_ptr<Syscalls::Place>> Syscalls::add(sdk::Hook hook, cons
 
 void Syscalls::remove(std::unique_ptr<Place> place) noexcept {
   for (const Direction direction : {enter, exit}) {
-    if (!dispatchers_[direction] || (direction == exit && !place->returns)) continue;
+    if (!place->uses[direction]) continue;
     for (const std::uint32_t key : place->keys) {
       if (auto done = erase(direction, key, place->id); !done.ok()) {
         host_.warn("a hook of system call number " + std::to_string(key % TG_SYSCALLS32) +
@@ -133,7 +161,7 @@ void Syscalls::remove(std::unique_ptr<Place> place) noexcept {
       }
     }
     (void)dispatchers_[direction].clear_program(kShared[direction].programs, place->id);
-    if (users_[direction] != 0) --users_[direction];
+    --users_[direction];
   }
   used_[place->id] = false;
   drop_unused();

@@ -23,6 +23,7 @@ class Syscalls {
   struct Place {
     std::uint8_t id = 0;
     bool returns = false;
+    std::array<bool, 2> uses{};       // directions whose dispatcher it needs
     std::vector<std::uint32_t> keys;  // elements of the shared maps
   };
   sdk::Result<std::unique_ptr<Place>> add(sdk::Hook hook, const sdk::HookRequest& request);
@@ -49,6 +50,8 @@ class Syscalls {
   std::array<sdk::Bpf, 2> dispatchers_;
   std::array<std::uint32_t, 2> users_{};
   std::array<bool, TG_SYSCALL_HOOKS> used_{};
+  // Tail calls that a hit of a hook costs: into the hook, into each action, and out of the last one.
+  std::array<std::array<std::uint8_t, TG_SYSCALL_HOOKS>, 2> tail_calls_{};
 };
 
 }  // namespace tetragon::kprobe_plugin

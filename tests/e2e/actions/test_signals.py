@@ -236,6 +236,34 @@ def test_daemon_is_spared(env):
 
 
 @sensor
+def test_as_many_actions_as_one_call_can_have(env):
+    """The kernel ends a run after 33 tail calls: all that was loaded is done up to there, and what would come after is refused."""
+    number, harmless = MARK + 60, "{action: Signal, argSig: 18}"
+    text = {f"many-{n}": on_getsid(f"many-{n}", number, ", ".join([harmless] * 3), backend("syscall-tracepoint")) for n in range(6)}
+    text["last"] = on_getsid("last", number, harmless, backend("syscall-tracepoint"))  # 6 * (1 + 3 + 1) + (1 + 1 + 1)
+    beyond = on_getsid("beyond", number, "{action: Post}", backend("syscall-tracepoint"))
+    with env.daemon() as daemon:
+        for one in text.values():
+            add(env, daemon, one)
+        refused = add(env, daemon, beyond, check=False)
+        assert refused.returncode != 0, refused.stdout
+        assert "on the entry of system call number" in refused.stderr and "would be 34 programs" in refused.stderr, refused.stderr
+        daemon.tetra("tracingpolicy", "delete", "beyond")
+        pid, how = attempt(asks(number))
+        assert how == "done", how
+        for name in text:
+            assert actions_of(daemon, name, pid) == ["SIGNAL"], name
+            assert int(counts(daemon, name)["signal"]) == (1 if name == "last" else 3), (name, counts(daemon, name))
+        listed = daemon.tetra("tracingpolicy", "list", "-o", "json").stdout
+        assert "actions lost" not in listed, listed
+        # With room again, there is no need to start anew.
+        daemon.tetra("tracingpolicy", "delete", "many-0")
+        add(env, daemon, beyond)
+        pid, how = attempt(asks(number))
+        assert (how, actions_of(daemon, "beyond", pid), actions_of(daemon, "last", pid)) == ("done", ["POST"], ["SIGNAL"])
+
+
+@sensor
 def test_pid_1_is_spared(env):
     """It gets an orphan to wait for, by a call that a policy kills for. (The kernel would not kill it either, but say so.)"""
     hooks = "".join(f"""

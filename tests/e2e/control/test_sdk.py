@@ -9,7 +9,7 @@ from pathlib import Path
 from lib import Skip, sensor, spawn, timeout
 from lib.examples import Noting, check_frozen, on_program, on_raw_tracepoint, on_system_call
 from lib.features import probe
-from lib.policies import check_loaded, syscall
+from lib.policies import check_loaded, policy as make_policy, syscall
 
 ROOT = Path(__file__).resolve().parents[3]
 
@@ -156,6 +156,42 @@ def test_action_with_another_layout(env):
         assert refused.returncode != 0
         assert 'action Freeze" declares the shared map "tg_hook_scratch"' in refused.stderr, refused.stderr
         assert "build both with the same SDK" in refused.stderr, refused.stderr
+
+
+@sensor
+@timeout(500)
+def test_answer_that_nobody_gives(env):
+    """An action that answers in the place of what is hooked: refused where that would be counted as done and deny nothing."""
+    prefix = install_sdk(env)
+    for name in ("freeze.cpp", "tests/freeze_test.cpp"):
+        source = prefix / "share/tetragon/examples/actions" / name
+        text = source.read_text()
+        assert text.count("TETRAGON_ACTION_ENFORCES") == 1
+        source.write_text(text.replace("TETRAGON_ACTION_ENFORCES", "(TETRAGON_ACTION_ENFORCES | TETRAGON_ACTION_VERDICT)"))
+    plugins = build_plugins(env, prefix, "actions")
+    late = """
+  options: [{name: backend, value: syscall-tracepoint}]
+  kprobes:
+  - call: sys_getsid
+    syscall: true
+    args: [{index: 0, type: int}]
+    return: true
+    returnArg: {index: 0, type: int}
+    selectors:
+    - matchArgs: [{index: 0, operator: Equal, values: ["7790003"]}]
+      matchReturnActions: [{action: Freeze}]
+"""
+    cases = [(on_raw_tracepoint("raw", Path("/bin/true"), GETSID), "but in section tracepoints nothing brings an answer into force"),
+             (make_policy("late", late), "which has returned already in matchReturnActions of kprobes; write it in matchActions")]
+    if probe("uprobes")[0]:
+        cases.append((on_program("function", env.program("answers"), 1001), "in section uprobes only the built-in Override and Set"))
+    policy = env.tmp / "policy.yaml"
+    with env.daemon(f"--plugin-dir={plugins}") as daemon:
+        for text, reason in cases:
+            policy.write_text(text)
+            refused = daemon.tetra("tracingpolicy", "add", policy, check=False)
+            assert refused.returncode != 0, text
+            assert 'action "Freeze" answers in the place of what is hooked' in refused.stderr and reason in refused.stderr, refused.stderr
 
 
 SECTION = """apiVersion: cilium.io/v1alpha1

@@ -125,3 +125,22 @@ TEST_CASE("track: returnArgAction acts on what every selector lets through") {
     CHECK((hooks[1].config.flags & kBoth) == TG_HOOK_TRACKED_SOCKS);
   }
 }
+
+TEST_CASE("actions: the hook's plugin hears how long the longest chain is") {
+  Kernel kernel;
+  const std::string signal = "{action: Signal, argSig: 9}";
+  const std::string hook = one_hook("text_of", "{index: 1, type: int}") +
+                           "  return: true\n  returnArg: {index: 0, type: int}\n  selectors:\n"
+                           "  - matchPIDs: [{operator: In, values: [5]}]\n    matchActions: [";
+  // Not the sum over the selectors: one of them matches. The plain Post is no step.
+  auto hooks =
+      kernel.hooks(hook + signal + ", " + signal + "]\n  - matchPIDs: [{operator: In, values: [6]}]\n" +
+                   "    matchActions: [" + signal + "]\n    matchReturnActions: [" + signal + ", {action: Post}]\n");
+  REQUIRE(hooks.size() == 1);
+  REQUIRE(hooks[0].actions.size() == 4);
+  CHECK(hooks[0].attributes.at("steps") == "2");
+  CHECK(hooks[0].attributes.at("return_steps") == "1");
+  hooks = kernel.hooks(hook + "{action: Post}]\n");
+  CHECK(hooks.at(0).attributes.count("steps") == 0);
+  CHECK(hooks.at(0).attributes.count("return_steps") == 0);
+}
