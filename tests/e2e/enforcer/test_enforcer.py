@@ -201,12 +201,24 @@ def test_policies_do_not_mix(env):
     killed(other, "getpgid")
     lives(one, "getppid", "getsid")
     delete(daemon, "mix-2")
-    # What waited when its policy went hits nobody of the next one with the same number.
-    loaded(daemon, two_steps("mix-3", other, "sys_getsid"))
-    lives(other, "getsid")
-    killed(other, "getpgid", "getsid")
     delete(daemon, "mix-1")
-    delete(daemon, "mix-3")
+
+
+def test_what_waits_is_not_the_next_policys(env):
+    """What waited for a thread when its policy went hits nobody of the next one, which gets the same number."""
+    daemon, program = env.shared_daemon(), victim(env)
+    for known in ("gone-1", "gone-2"):
+        loaded(daemon, two_steps(known, program, "sys_getsid"))
+        killed(program, "getpgid", "getsid")
+        with subprocess.Popen([program, str(NUMBERS["getpgid"]), "wait", str(NUMBERS["getsid"])],
+                              stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as running:
+            assert running.stdout.readline() != ""
+            delete(daemon, known)
+            loaded(daemon, two_steps("next", program, "sys_getsid"))
+            running.stdin.close()
+            assert running.wait() == 0, (known, running.returncode)
+        killed(program, "getpgid", "getsid")
+        delete(daemon, "next")
 
 
 def test_cleanup_and_missed(env):

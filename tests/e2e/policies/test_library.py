@@ -164,7 +164,7 @@ def test_bpf_by_syscall(env):
         attributes = (ctypes.c_uint32 * 32)(2, 4, 8, 1)  # array, key 4, value 8, one element
         syscall("bpf", 0, ctypes.byref(attributes), 128)
     event = hit(library(env), "bpf-by-syscall", child(make_map))
-    assert event["args"][0].get("bpf_cmd_arg", "BPF_MAP_CREATE") == "BPF_MAP_CREATE", event
+    assert event["args"][0] == {"bpf_cmd_arg": "BPF_MAP_CREATE"}, event
 
 
 @sensor
