@@ -16,10 +16,10 @@
 #include <cstring>
 #include <filesystem>
 #include <system_error>
+#include <thread>
 
 #include "core/bpf_runtime/failure.h"
 #include "core/util/file.h"
-#include "core/util/self.h"
 #include "core/util/strings.h"
 
 namespace tetragon::bpf_runtime {
@@ -43,21 +43,42 @@ std::string file_name(std::string_view text) {
   return name;
 }
 
-UniqueFd open_folder(const std::string& path) {
-  return UniqueFd(::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
+// Who can write to a folder of pins decides what the next daemon detaches and changes, and a mount without mode= lets
+// everybody make one: it is ours alone, or it is not used. not_found: there is none.
+Result<UniqueFd> open_folder(const std::string& path) {
+  UniqueFd fd(::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
+  if (!fd && (errno == ENOTDIR || errno == ELOOP)) {
+    return Error(Code::permission, path + " is no folder of ours; remove it", errno);
+  }
+  if (!fd) return file_error("open " + path, errno);
+  struct stat is {};
+  if (::fstat(fd.get(), &is) != 0) return errno_error("look at " + path, errno);
+  if (is.st_uid != ::geteuid() || (is.st_mode & (S_IWGRP | S_IWOTH)) != 0) {
+    return Error(Code::permission, path + " belongs to another user or can be written by others; remove it");
+  }
+  // Who can read it can lock it.
+  if ((is.st_mode & ALLPERMS) != kFolderMode && ::fchmod(fd.get(), kFolderMode) != 0) {
+    return errno_error("change the mode of " + path, errno);
+  }
+  return fd;
 }
 
 // Held while runs are made or removed: between mkdir and flock a run looks like nobody's.
-Result<UniqueFd> lock_root(const std::string& root) {
-  UniqueFd fd = open_folder(root);
-  if (!fd) return file_error("open " + root, errno);
-  while (::flock(fd.get(), LOCK_EX) != 0) {
-    if (errno != EINTR) return errno_error("lock " + root, errno);
+Result<UniqueFd> lock_root(const std::string& root, std::chrono::milliseconds wait = kLockWait) {
+  auto fd = open_folder(root);
+  TETRAGON_TRY(fd);
+  const auto end = std::chrono::steady_clock::now() + wait;
+  while (::flock(fd->get(), LOCK_EX | LOCK_NB) != 0) {
+    if (errno != EWOULDBLOCK && errno != EINTR) return errno_error("lock " + root, errno);
+    if (std::chrono::steady_clock::now() >= end) {
+      return Error(Code::state, root + " stays locked by another process; end it and start again");
+    }
+    std::this_thread::sleep_for(std::chrono::milliseconds(1));
   }
   // Another daemon may have removed it while we waited.
   struct stat held {};
   struct stat named {};
-  if (::fstat(fd.get(), &held) != 0 || ::stat(root.c_str(), &named) != 0 || held.st_ino != named.st_ino) {
+  if (::fstat(fd->get(), &held) != 0 || ::lstat(root.c_str(), &named) != 0 || held.st_ino != named.st_ino) {
     return Error(Code::not_found, root + " was removed meanwhile", ENOENT);
   }
   return fd;
@@ -158,13 +179,11 @@ Result<std::string> find_bpffs(bool mount) {
   }
   return Error(Code::not_found, "no BPF file system at " + std::string(kBpffsPlaces[0]) + " or " +
                                     std::string(kBpffsPlaces[1]) + reasons +
-                                    "; mount one: mount -t bpf bpffs /sys/fs/bpf");
+                                    "; mount one: mount -t bpf -o mode=0700 bpffs /sys/fs/bpf");
 }
 
-Result<std::string> run_name(const std::string& procfs) {
-  const auto self = self_id(procfs);
-  TETRAGON_TRY(self);
-  return std::string(kRunPrefix) + std::to_string(self->pid) + "-" + std::to_string(self->start_ticks);
+std::string run_name(const SelfId& self) {
+  return std::string(kRunPrefix) + std::to_string(self.pid) + "-" + std::to_string(self.start_ticks);
 }
 
 PinnedRun::PinnedRun(std::string root, std::string name, UniqueFd lock, PinFunction pin)
@@ -184,9 +203,10 @@ Result<std::unique_ptr<PinnedRun>> PinnedRun::create(const std::string& root, co
     TETRAGON_TRY(lock);
     const std::string path = root + "/" + name;
     if (::mkdir(path.c_str(), kFolderMode) != 0) return file_error("make " + path, errno);
-    UniqueFd own = open_folder(path);
-    if (!own || ::flock(own.get(), LOCK_EX | LOCK_NB) != 0) return errno_error("lock " + path, errno);
-    return std::unique_ptr<PinnedRun>(new PinnedRun(root, name, std::move(own), pin));
+    auto own = open_folder(path);
+    TETRAGON_TRY(own);
+    if (::flock(own->get(), LOCK_EX | LOCK_NB) != 0) return errno_error("lock " + path, errno);
+    return std::unique_ptr<PinnedRun>(new PinnedRun(root, name, std::move(*own), pin));
   }
   return Error(Code::state, "make " + root + ": another daemon removes it again and again");
 }
@@ -260,22 +280,26 @@ Result<void> ObjectPins::pin_map(int fd, std::string_view map) {
   return {};
 }
 
-std::vector<EarlierRun> find_runs(const std::string& root) {
+Result<std::vector<EarlierRun>> find_runs(const std::string& root, std::chrono::milliseconds wait) {
   std::vector<EarlierRun> runs;
-  const auto lock = lock_root(root);
-  if (!lock.ok()) return runs;
+  const auto lock = lock_root(root, wait);
+  if (!lock.ok() && lock.error().code() == Code::not_found) return runs;
+  TETRAGON_TRY(lock);
   std::error_code error;
   for (const auto& entry : fs::directory_iterator(root, error)) {
     if (!is_run(entry)) continue;
+    const auto folder = open_folder(entry.path());
+    TETRAGON_TRY(folder);
     EarlierRun run;
     run.name = entry.path().filename();
     const std::vector<std::string> pins = pins_of(entry.path());
     run.links = static_cast<std::size_t>(std::count_if(pins.begin(), pins.end(), is_link));
-    run.complete = fs::is_directory(entry.path() / kComplete, error);
-    const UniqueFd folder = open_folder(entry.path());
-    run.lives = folder && ::flock(folder.get(), LOCK_EX | LOCK_NB) != 0;
+    std::error_code ignored;
+    run.complete = fs::is_directory(entry.path() / kComplete, ignored);
+    run.lives = ::flock(folder->get(), LOCK_EX | LOCK_NB) != 0;
     runs.push_back(std::move(run));
   }
+  if (error) return file_error("list " + root, error.value());
   std::sort(runs.begin(), runs.end(), [](const EarlierRun& a, const EarlierRun& b) { return a.name < b.name; });
   return runs;
 }
@@ -308,9 +332,9 @@ Result<void> remove_run(const std::string& root, const std::string& name) {
   const auto lock = lock_root(root);
   TETRAGON_TRY(lock);
   const std::string path = root + "/" + name;
-  const UniqueFd folder = open_folder(path);
-  if (!folder) return file_error("open " + path, errno);
-  if (::flock(folder.get(), LOCK_EX | LOCK_NB) != 0) {
+  const auto folder = open_folder(path);
+  TETRAGON_TRY(folder);
+  if (::flock(folder->get(), LOCK_EX | LOCK_NB) != 0) {
     return Error(Code::state, path + " belongs to a daemon that runs", errno);
   }
   TETRAGON_TRY(take_away(path));

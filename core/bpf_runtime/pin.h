@@ -9,9 +9,12 @@
 // Links keep programs attached, programs keep their maps. Program arrays are the exception: the kernel empties one when
 // its last descriptor and pin are gone, whoever still jumps through it; so they are pinned too.
 //
+// Root and runs belong to the daemon's user, and nobody else may write to them: what is found there is believed.
+//
 // A run is somebody's as long as its folder is locked (flock): the lock goes with the process, however it ends, and
 // holds across pid namespaces, where a pid says nothing.
 
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <functional>
@@ -25,6 +28,7 @@
 
 #include "core/util/fd.h"
 #include "core/util/result.h"
+#include "core/util/self.h"
 
 namespace tetragon::bpf_runtime {
 
@@ -37,13 +41,16 @@ bool is_bpffs(const std::string& folder);
 // The first of the places that is a BPF file system; with `mount`, one is mounted when there is none.
 Result<std::string> find_bpffs(bool mount);
 
-// "run-<pid>-<start time>" of this process.
-Result<std::string> run_name(const std::string& procfs);
+// "run-<pid>-<start time>".
+std::string run_name(const SelfId& self);
+
+// For others that start or end at the same time.
+inline constexpr std::chrono::milliseconds kLockWait{10'000};
 
 // The run of this daemon. Thread-safe.
 class PinnedRun {
  public:
-  // root: <bpffs>/<bpf-dir>. exists: somebody's run has this name.
+  // root: <bpffs>/<bpf-dir>. exists: somebody's run has this name; permission: the root may be another user's work.
   static Result<std::unique_ptr<PinnedRun>> create(const std::string& root, const std::string& name,
                                                    PinFunction pin = pin_descriptor);
   PinnedRun(const PinnedRun&) = delete;
@@ -99,8 +106,9 @@ struct EarlierRun {
   bool lives = false;  // a daemon holds it
 };
 
-// In the order of their names; a root that does not exist has none.
-std::vector<EarlierRun> find_runs(const std::string& root);
+// In the order of their names; a root that does not exist has none. permission: it or a run may be another user's work.
+// state: somebody else keeps it locked.
+Result<std::vector<EarlierRun>> find_runs(const std::string& root, std::chrono::milliseconds wait = kLockWait);
 // Changes every element of an array that a run of nobody shares among its objects. A run without this map is left
 // alone.
 Result<void> change_shared_array(const std::string& run, std::string_view map,

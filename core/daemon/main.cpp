@@ -12,9 +12,10 @@ namespace {
 using namespace tetragon::daemon;
 
 constexpr Step kSteps[] = {
-    read_configuration, start_log,     block_signals, take_run_folder, look_at_kernel, open_pins,
-    open_replay,        make_pipeline, load_plugins,  run_replay,      start_export,   start_plugins,
-    scan_processes,     start_reader,  load_policies, start_api,       hand_over,      run,
+    read_configuration, start_log,      block_signals, take_run_folder, look_at_host,
+    meet_earlier_runs,  look_at_kernel, open_pins,     open_replay,     make_pipeline,
+    load_plugins,       run_replay,     start_export,  start_plugins,   scan_processes,
+    start_reader,       load_policies,  start_api,     hand_over,       run,
 };
 
 }  // namespace

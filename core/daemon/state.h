@@ -57,8 +57,9 @@ struct State {
   int64_t boot_to_unix_ns = clock.offset_ns();
   std::unique_ptr<RecordingFile> recording;  // of --replay
   process::Namespaces host_namespaces{};
+  SelfId self;
   std::unique_ptr<bpf_runtime::Runtime> runtime;
-  std::string pin_root;         // <bpffs>/<bpf-dir>; empty: no BPF file system
+  std::string pin_root;         // <bpffs>/<bpf-dir>; empty: no BPF file system, or nothing there can be trusted
   size_t policies_refused = 0;  // of the start
   bool handed_over = false;     // the start is complete
   bool keeps_sensors = false;   // teardown left them attached: the process ends without any destructor
@@ -92,6 +93,8 @@ Result<void> read_configuration(State& state);
 Result<void> start_log(State& state);
 Result<void> block_signals(State& state);
 Result<void> take_run_folder(State& state);
+Result<void> look_at_host(State& state);
+Result<void> meet_earlier_runs(State& state);
 Result<void> look_at_kernel(State& state);
 Result<void> open_pins(State& state);
 Result<void> open_replay(State& state);
@@ -116,8 +119,6 @@ std::string plugin_dir(const State& state);
 void log_balance(State& state);
 // Those that no daemon holds; complete_ones: also the ones that had all their policies in force.
 void remove_earlier_runs(const State& state, bool complete_ones);
-// The process that no action of this run hits beside pid 1; none: the daemon that is gone.
-void spare_process(const std::string& run, const SelfId& process);
 // What the kernel could not put into the ring is known for sure only from its own counter: a gap at the end of the
 // stream shows in no sequence number.
 uint64_t ring_losses(const State& state);

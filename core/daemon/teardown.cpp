@@ -79,7 +79,6 @@ void teardown(State& state) {
   state.health.reset();
   if (state.keeps_sensors) {
     state.plugins->stop(plugin_host::Kind::sink);
-    spare_process(state.runtime->pins()->path(), {});
     log::info("sensors stay attached",
               {{"run", state.runtime->pins()->path()}, {"links", uint64_t{state.runtime->pins()->links()}}});
   } else {
@@ -94,11 +93,6 @@ void teardown(State& state) {
     if (!state.handed_over && !state.pin_root.empty() && !state.conf().get_bool("keep-sensors-on-exit") &&
         state.conf().get_bool("release-pinned-bpf")) {
       remove_earlier_runs(state, /* complete_ones= */ true);
-    }
-    if (!state.pin_root.empty()) {
-      for (const auto& run : bpf_runtime::find_runs(state.pin_root)) {
-        if (!run.lives) spare_process(state.pin_root + "/" + run.name, {});
-      }
     }
   }
   if (!state.info_file.empty()) ::unlink(state.info_file.c_str());

@@ -20,7 +20,7 @@ mount -t cgroup2 cgroup /sys/fs/cgroup
 for controller in $(cat /sys/fs/cgroup/cgroup.controllers); do
   echo "+$controller" >/sys/fs/cgroup/cgroup.subtree_control
 done 2>/dev/null
-mount -t bpf bpf /sys/fs/bpf
+mount -t bpf -o mode=0700 bpffs /sys/fs/bpf
 mount -t tracefs trace /sys/kernel/tracing
 mount -t debugfs debug /sys/kernel/debug
 mount -t securityfs security /sys/kernel/security

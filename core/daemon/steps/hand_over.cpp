@@ -6,10 +6,15 @@
 namespace tetragon::daemon {
 
 void remove_earlier_runs(const State& state, bool complete_ones) {
-  for (const bpf_runtime::EarlierRun& run : bpf_runtime::find_runs(state.pin_root)) {
+  const auto runs = bpf_runtime::find_runs(state.pin_root);
+  if (!runs) {
+    log::error("sensors of earlier runs stay attached", {{"error", runs.error()}});
+    return;
+  }
+  const auto* own = state.runtime == nullptr ? nullptr : state.runtime->pins();
+  for (const bpf_runtime::EarlierRun& run : *runs) {
     const std::string path = state.pin_root + "/" + run.name;
     if (run.lives) {
-      const auto* own = state.runtime->pins();
       if (own == nullptr || own->name() != run.name) {
         log::info("sensors of another daemon that runs are left alone", {{"run", path}});
       }
@@ -32,14 +37,15 @@ void remove_earlier_runs(const State& state, bool complete_ones) {
 
 // Last of the start: what is to be enforced is enforced by this run, those before it can go.
 Result<void> hand_over(State& state) {
-  state.handed_over = true;
-  if (state.pin_root.empty()) return {};
   const bool keep = state.conf().get_bool("keep-sensors-on-exit");
   auto* own = state.runtime->pins();
+  // At no moment is there none that is complete: a start that comes after a crash here would trust what is left.
+  if (own != nullptr && state.policies_refused == 0) TETRAGON_TRY(own->complete());
+  state.handed_over = true;
+  if (state.pin_root.empty()) return {};
   // Who gave up keep-sensors-on-exit wants the old ones to go.
   remove_earlier_runs(state, !keep || state.policies_refused == 0);
   if (own == nullptr) return {};
-  if (state.policies_refused == 0) TETRAGON_TRY(own->complete());
   log::info("sensors are kept", {{"run", own->path()}, {"links", uint64_t{own->links()}}});
   return {};
 }

@@ -9,6 +9,7 @@
 
 #include <array>
 #include <chrono>
+#include <cstring>
 #include <filesystem>
 #include <thread>
 
@@ -145,10 +146,11 @@ TEST_CASE("a killed daemon's programs run on, also those behind a program array,
   REQUIRE(WIFSIGNALED(status));
 
   const auto runs = find_runs(root);
-  REQUIRE(runs.size() == 1);
-  CHECK(runs[0].links == 1);
-  CHECK_FALSE(runs[0].lives);
-  const std::string run = root + "/" + runs[0].name;
+  REQUIRE(runs.ok());
+  REQUIRE(runs->size() == 1);
+  CHECK(runs->front().links == 1);
+  CHECK_FALSE(runs->front().lives);
+  const std::string name = runs->front().name, run = root + "/" + name;
   CHECK(fs::exists(run + "/1-pinned/map-behind"));
   const bpf_link_info link = link_info(run + "/1-pinned/link-1-in_front");
   const auto before = counted(link.prog_id);
@@ -156,7 +158,7 @@ TEST_CASE("a killed daemon's programs run on, also those behind a program array,
   const auto after = counted(link.prog_id);
   CHECK(after[0] == before[0] + 7);
   CHECK(after[1] == before[1] + 7);
-  CHECK(remove_run(root, runs[0].name).ok());
+  CHECK(remove_run(root, name).ok());
   CHECK_FALSE(fs::exists(root));
   CHECK(goes(link.id));
 }
@@ -177,6 +179,72 @@ TEST_CASE("closing a pinned object detaches it at once") {
     CHECK(goes(link));
   }
   CHECK_FALSE(fs::exists(root));
+}
+
+namespace {
+
+// An array whose elements count from 100; pinned for all objects of the run.
+void pin_map(PinnedRun& run, std::string_view name, bpf_map_type type, unsigned elements) {
+  const UniqueFd map(bpf_map_create(type, "tg_test", sizeof(std::uint32_t), sizeof(std::uint64_t), elements, nullptr));
+  REQUIRE(map.valid());
+  for (std::uint32_t key = 0; key < elements; ++key) {
+    const std::uint64_t value = 100 + key;
+    REQUIRE(bpf_map_update_elem(map.get(), &key, &value, BPF_ANY) == 0);
+  }
+  const auto pinned = run.pin_shared(map.get(), name);
+  REQUIRE_MESSAGE(pinned.ok(), (pinned.ok() ? "" : pinned.error().message()));
+}
+
+std::uint64_t element(const std::string& pin, std::uint32_t key) {
+  const UniqueFd map(bpf_obj_get(pin.c_str()));
+  std::uint64_t value = 0;
+  REQUIRE(bpf_map_lookup_elem(map.get(), &key, &value) == 0);
+  return value;
+}
+
+}  // namespace
+
+TEST_CASE("an array that a run shares can be changed when its daemon is gone") {
+  const std::string root = pin_root();
+  if (root.empty()) return;
+  constexpr unsigned kElements = 256;
+  const pid_t child = ::fork();
+  if (child == 0) {
+    auto run = make_run(root);
+    if (run == nullptr) ::_exit(1);
+    pin_map(*run, kPoliciesMap, BPF_MAP_TYPE_ARRAY, kElements);
+    pin_map(*run, "tg_hash", BPF_MAP_TYPE_HASH, 1);
+    ::_exit(0);
+  }
+  int status = -1;
+  REQUIRE(::waitpid(child, &status, 0) == child);
+  REQUIRE(status == 0);
+  const auto runs = find_runs(root);
+  REQUIRE(runs.ok());
+  REQUIRE(runs->size() == 1);
+  const std::string name = runs->front().name, run = root + "/" + name;
+  const std::string pin = run + "/map-" + std::string(kPoliciesMap);
+
+  unsigned calls = 0;
+  const auto add = [&](std::span<std::byte> value) {
+    ++calls;
+    std::uint64_t number = 0;
+    REQUIRE(value.size() == sizeof(number));
+    std::memcpy(&number, value.data(), sizeof(number));
+    if (number == 101) return;
+    number += 1000;
+    std::memcpy(value.data(), &number, sizeof(number));
+  };
+  CHECK(change_shared_array(run, kPoliciesMap, add).ok());
+  CHECK(calls == kElements);
+  CHECK(element(pin, 0) == 1100);
+  CHECK(element(pin, 1) == 101);
+  CHECK(element(pin, kElements - 1) == 1100 + kElements - 1);
+
+  CHECK(change_shared_array(run, "tg_hash", add).error().code() == tetragon::Code::invalid);
+  CHECK(change_shared_array(run, "tg_missing", add).ok());
+  CHECK(calls == kElements);
+  CHECK(remove_run(root, name).ok());
 }
 
 TEST_CASE("what is no link cannot be pinned") {

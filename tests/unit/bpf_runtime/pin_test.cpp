@@ -61,15 +61,26 @@ void leave_run(const std::string& root, const std::string& name, int links, bool
   REQUIRE(status == 0);
 }
 
+std::vector<EarlierRun> list(const std::string& root) {
+  auto runs = find_runs(root);
+  REQUIRE_MESSAGE(runs.ok(), (runs.ok() ? "" : runs.error().message()));
+  return std::move(*runs);
+}
+
+// Nothing there is believed, changed or removed.
+void check_not_trusted(const std::string& root, const std::string& run, const std::string& folder) {
+  for (const auto& error :
+       {find_runs(root).error(), remove_run(root, run).error(), PinnedRun::create(root, run, make_file).error()}) {
+    CHECK(error.code() == Code::permission);
+    CHECK_MESSAGE(error.message().starts_with(folder + " "), error.message());
+    CHECK(error.message().ends_with("; remove it"));
+  }
+}
+
 }  // namespace
 
 TEST_CASE("a run is named by pid and start time") {
-  const auto name = run_name("/proc");
-  REQUIRE(name.ok());
-  CHECK(name->starts_with("run-" + std::to_string(::getpid()) + "-"));
-  CHECK(*name == *run_name("/proc"));
-  CHECK(name->find_first_not_of("0123456789", name->rfind('-') + 1) == std::string::npos);
-  CHECK(run_name("/nonexistent").error().code() == Code::not_found);
+  CHECK(run_name({.pid = 77, .start_ticks = 4711}) == "run-77-4711");
 }
 
 TEST_CASE("what an object pinned goes with it, what is left of the run with the run") {
@@ -131,7 +142,7 @@ TEST_CASE("names") {
 TEST_CASE("a run that somebody holds is never removed; one of the dead is") {
   const Folder folder;
   const std::string root = folder.path + "/tetragon";
-  CHECK(find_runs(root).empty());
+  CHECK(list(root).empty());
   leave_run(root, "run-7-100", 3);
   leave_run(root, "run-8-200", 0, /* complete= */ false);
   auto own = make(root, "run-9-300");
@@ -139,7 +150,7 @@ TEST_CASE("a run that somebody holds is never removed; one of the dead is") {
   REQUIRE(pins.ok());
   CHECK((*pins)->pin_link(0, "on_exec").ok());
 
-  const auto runs = find_runs(root);
+  const auto runs = list(root);
   REQUIRE(runs.size() == 3);
   CHECK(runs[0].name == "run-7-100");
   CHECK(runs[0].links == 3);
@@ -158,7 +169,7 @@ TEST_CASE("a run that somebody holds is never removed; one of the dead is") {
   CHECK_FALSE(fs::exists(root + "/run-7-100"));
   CHECK(remove_run(root, "run-7-100").error().code() == Code::not_found);
   CHECK(remove_run(root, "run-8-200").ok());
-  CHECK(find_runs(root).size() == 1);
+  CHECK(list(root).size() == 1);
   pins->reset();
   own.reset();
   CHECK_FALSE(fs::exists(root));
@@ -174,7 +185,7 @@ TEST_CASE("nothing but runs is touched") {
   leave_run(root, "run-7-100", 1);
   fs::create_directory_symlink(folder.path + "/elsewhere", root + "/run-7-100/9-link");
 
-  const auto runs = find_runs(root);
+  const auto runs = list(root);
   REQUIRE(runs.size() == 1);
   CHECK(runs[0].links == 1);
   CHECK_FALSE(remove_run(root, "run-5-5").ok());
@@ -197,7 +208,9 @@ TEST_CASE("daemons that start and end at once") {
         if (!run.ok()) ::_exit(1);
         auto pins = ObjectPins::create(**run, "process");
         if (!pins.ok() || !(*pins)->pin_link(0, "on_exec").ok()) ::_exit(2);
-        for (const EarlierRun& one : find_runs(root)) {
+        const auto runs = find_runs(root);
+        if (!runs.ok()) ::_exit(4);
+        for (const EarlierRun& one : *runs) {
           if (!one.lives) (void)remove_run(root, one.name);
         }
         // Nobody took ours.
@@ -213,6 +226,59 @@ TEST_CASE("daemons that start and end at once") {
     CHECK(status == 0);
   }
   CHECK_FALSE(fs::exists(root));
+}
+
+TEST_CASE("a folder that others can write to is not trusted, nor is a link to another one") {
+  const Folder folder;
+  const std::string root = folder.path + "/tetragon";
+  leave_run(root, "run-7-100", 1);
+  for (const fs::perms more : {fs::perms::others_write, fs::perms::group_write}) {
+    fs::permissions(root, fs::perms::owner_all | more);
+    check_not_trusted(root, "run-7-100", root);
+  }
+  // What others can only read and lock, they cannot any more.
+  fs::permissions(root, fs::perms::owner_all | fs::perms::others_read | fs::perms::others_exec);
+  CHECK(list(root).size() == 1);
+  CHECK(fs::status(root).permissions() == fs::perms::owner_all);
+
+  fs::permissions(root + "/run-7-100", fs::perms::all);
+  CHECK(find_runs(root).error().message().starts_with(root + "/run-7-100 belongs to another user"));
+  CHECK(remove_run(root, "run-7-100").error().code() == Code::permission);
+  CHECK(fs::exists(root + "/run-7-100/1-process/link-1-on_exec"));
+
+  fs::rename(root, folder.path + "/elsewhere");
+  fs::create_directory_symlink(folder.path + "/elsewhere", root);
+  check_not_trusted(root, "run-7-100", root);
+}
+
+TEST_CASE("a folder of another user is not trusted") {
+  if (::geteuid() != 0) {
+    MESSAGE("SKIPPED: only root can make one");
+    return;
+  }
+  const Folder folder;
+  const std::string root = folder.path + "/tetragon";
+  leave_run(root, "run-7-100", 1);
+  constexpr uid_t kOther = 61234;
+  REQUIRE(::chown((root + "/run-7-100").c_str(), kOther, kOther) == 0);
+  CHECK(find_runs(root).error().code() == Code::permission);
+  REQUIRE(::chown(root.c_str(), kOther, kOther) == 0);
+  check_not_trusted(root, "run-7-100", root);
+  CHECK(fs::exists(root + "/run-7-100/1-process/link-1-on_exec"));
+}
+
+TEST_CASE("who keeps the root locked stops no start for ever") {
+  const Folder folder;
+  const std::string root = folder.path + "/tetragon";
+  leave_run(root, "run-7-100", 1);
+  UniqueFd held(::open(root.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  REQUIRE(::flock(held.get(), LOCK_EX) == 0);
+  const auto runs = find_runs(root, std::chrono::milliseconds(50));
+  REQUIRE_FALSE(runs.ok());
+  CHECK(runs.error().code() == Code::state);
+  CHECK(runs.error().message().find("stays locked by another process") != std::string::npos);
+  held.reset();
+  CHECK(list(root).size() == 1);
 }
 
 TEST_CASE("what is a BPF file system") {
