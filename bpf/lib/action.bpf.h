@@ -24,6 +24,7 @@
 
 #include <asm-generic/errno-base.h>
 
+#include "lib/hook/calls.bpf.h"
 #include "lib/hook/send.bpf.h"
 #include "lib/policies.bpf.h"
 #include "lib/verdict.bpf.h"
@@ -144,6 +145,16 @@ static __always_inline enum tg_permission tg_permission(void)
 	return TG_ENFORCE;
 }
 
+/* The entry is held back: nobody waits for what the call answers. */
+static __always_inline void tg_call_silence(const struct tg_hook_scratch *hit)
+{
+	struct tg_call_key key = {.thread = bpf_get_current_pid_tgid(), .frame = hit->call.ret};
+	struct tg_call *call = bpf_map_lookup_elem(&tg_calls, &key);
+
+	if (call)
+		call->silent = 1;
+}
+
 static __always_inline int tg_chain_end(void *ctx, struct tg_hook_scratch *hit)
 {
 	__s64 value = hit->chain.verdict;
@@ -159,6 +170,8 @@ static __always_inline int tg_chain_end(void *ctx, struct tg_hook_scratch *hit)
 				hit->chain.action = TG_ACTION_UNKNOWN; /* it is not denied: do not say so */
 		}
 	}
+	if (tg_step.flags & TG_STEP_CALLS && !hit->chain.post)
+		tg_call_silence(hit);
 	hit->record.action = hit->chain.action;
 	tg_report_send(hit, hit->chain.post);
 	tg_scratch_release(hit);

@@ -43,6 +43,7 @@ enum tg_action_code {
 enum {
 	TG_STEP_ENFORCES = 1, /* not in monitor mode, not on pid 1 and the daemon */
 	TG_STEP_RETURN = 2,   /* of matchReturnActions */
+	TG_STEP_CALLS = 4,    /* the return is reported as well: tg_calls is there */
 };
 
 /* tg_action_step.deliver: how a verdict comes into force when the chain has ended. */

@@ -112,6 +112,13 @@ Result<void> load_actions(Runtime& runtime, Object& hook, std::string_view progr
   TETRAGON_TRY(array);
   auto counts = hook.map_fd(kActionCountsMap);
   TETRAGON_TRY(counts);
+  // Only at entry, and only where returns are reported.
+  int calls = -1;
+  if (programs == kActionsMap && hook.has_map(kCallsMap)) {
+    auto fd = hook.map_fd(kCallsMap);
+    TETRAGON_TRY(fd);
+    calls = *fd;  // -1: left out
+  }
   auto id = map_id(*array);
   TETRAGON_TRY(id);
   std::optional<LoadedAs> as;
@@ -132,12 +139,16 @@ Result<void> load_actions(Runtime& runtime, Object& hook, std::string_view progr
     TETRAGON_TRY(opened);
     Object& object = **opened;
     tg_action_step step = action.step;
+    if (calls >= 0) step.flags |= TG_STEP_CALLS;
     step.skip_frames = skip_frames(*as);
     TETRAGON_TRY(object.set_const("tg_step", std::as_bytes(std::span(&step, 1))));
     TETRAGON_TRY(object.set_const("tg_plugin_id", std::as_bytes(std::span(&plugin, 1))));
     const std::uint32_t wakeup = runtime.wakeup_bytes();
     if (object.has_const("tg_wakeup_bytes")) {
       TETRAGON_TRY(object.set_const("tg_wakeup_bytes", std::as_bytes(std::span(&wakeup, 1))));
+    }
+    if (object.has_map(kCallsMap)) {
+      TETRAGON_TRY(calls >= 0 ? object.use_map(kCallsMap, calls) : object.leave_out_map(kCallsMap));
     }
     TETRAGON_TRY(object.use_map(kActionsMap, *array));
     TETRAGON_TRY(object.use_map(kActionCountsMap, *counts));

@@ -16,6 +16,7 @@ namespace tetragon::bpf_runtime {
 
 inline constexpr std::string_view kActionsMap = "tg_actions";
 inline constexpr std::string_view kReturnActionsMap = "tg_return_actions";
+inline constexpr std::string_view kCallsMap = "tg_calls";  // of a hook that reports returns
 inline constexpr std::string_view kActionCountsMap = "tg_action_counts";
 
 // Made with kRateEntries elements when the action has a rate limit, else with one.

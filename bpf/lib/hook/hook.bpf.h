@@ -148,6 +148,7 @@ static __always_inline void tg_call_keep(void *ctx, struct tg_hit *hit, const en
 	struct tg_call_key key;
 
 	tg_call_key(&key, ctx, kind);
+	hit->scratch->call.ret = key.frame;
 	bpf_map_update_elem(&tg_calls, &key, &hit->scratch->call, BPF_ANY);
 }
 
@@ -159,7 +160,8 @@ static __always_inline void tg_hook_matched(void *ctx, struct tg_hit *hit, __u32
 	struct tg_cpu_state *cpu;
 	struct tg_call *call;
 	__u64 id = 0;
-	bool returns = tg_hook.flags & TG_HOOK_HAS_RETURN;
+	/* What is not reported has no return, unless that has actions. */
+	bool returns = tg_hook.flags & TG_HOOK_HAS_RETURN && (post || tg_hook.flags & TG_HOOK_RETURN_ACTIONS);
 
 	if (!post && !first && !(tg_hook.flags & TG_HOOK_RETURN_ACTIONS))
 		return;
@@ -264,10 +266,14 @@ static __always_inline int tg_hook_return(void *ctx, const enum tg_context kind,
 	if (!tg_call_take(&hit, ctx, kind) || !hit.scratch)
 		return 0;
 	call = &hit.scratch->call;
+	if (call->silent && !(tg_hook.flags & TG_HOOK_RETURN_ACTIONS)) {
+		tg_hit_release(&hit);
+		return 0;
+	}
 	call->ret = ret;
 	tg_hook_resume(&hit, call);
 	matches = tg_select_return(ctx, &hit, call->selector, kind);
-	post = !(tg_hook.flags & TG_HOOK_RETURN_ACTIONS) || !call->silent;
+	post = !call->silent;
 	tg_report_build(ctx, &hit, call->selector, call->id, matches ? TG_PHASE_RETURN : TG_PHASE_CANCEL, call->again,
 			kind);
 	if (tg_hook.flags & TG_HOOK_RETURN_ACTIONS && matches) {

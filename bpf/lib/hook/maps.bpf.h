@@ -9,6 +9,7 @@
  */
 
 #include "lib/base.bpf.h"
+#include "lib/hook/calls.bpf.h"
 #include "lib/hook/value.bpf.h"
 #include "shared/hook.h"
 
@@ -122,18 +123,5 @@ struct {
 	__type(key, __u32);
 	__type(value, struct tg_action_counts);
 } tg_action_counts SEC(".maps");
-
-/* Calls that matched and have not returned. The oldest go first: a thread that ends inside of a call never returns. */
-struct tg_call_key {
-	__u64 thread; /* as bpf_get_current_pid_tgid gives it */
-	__u64 frame;  /* of the call on the stack, or 0 */
-};
-
-struct {
-	__uint(type, BPF_MAP_TYPE_LRU_HASH);
-	__uint(max_entries, 2048);
-	__type(key, struct tg_call_key);
-	__type(value, struct tg_call);
-} tg_calls SEC(".maps");
 
 #endif

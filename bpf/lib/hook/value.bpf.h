@@ -35,7 +35,7 @@ struct tg_value {
 /* What a call that matched leaves for its return (tg_calls). */
 struct tg_call {
 	__u64 id;
-	__u64 ret; /* filled in at return */
+	__u64 ret; /* filled in at return; until then the frame of tg_call_key */
 	__u32 instance;
 	__u8 selector;
 	__u8 again;   /* bit n: slot n is read when the function returns */

@@ -112,3 +112,28 @@ def test_rate_limit(env):
     count = {name: [len(hits(daemon, name, pid)) for pid in (first, second)]
              for name in ("thread", "process", "global", "short")}
     assert count == {"thread": [2, 2], "process": [2, 2], "global": [3, 0], "short": [2, 2]}, count
+
+
+@sensor
+def test_returns_of_what_is_held_back_are_not_sent(env):
+    daemon = env.daemon("--rb-size-total=1M", policies=[policy("slow", """
+  kprobes:
+  - call: sys_prctl
+    return: true
+    args: [{index: 0, type: int}]
+    returnArg: {index: 0, type: int}
+    selectors:
+    - matchArgs:
+      - {index: 0, operator: Equal, values: ["8192007"]}
+      matchActions: [{action: Post, rateLimit: "10m"}]
+""")])
+    check_loaded(daemon)
+
+    def action():
+        for _ in range(500):
+            call(8192007)
+
+    (event,) = hits(daemon, "slow", child(action))
+    assert event["return"] == {"int_arg": -22}, event
+    assert daemon.stop() == 0
+    assert daemon.balance()["produced"] < 100, daemon.balance()
