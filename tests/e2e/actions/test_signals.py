@@ -335,3 +335,25 @@ def test_several_actions(env):
         listed = json.loads(daemon.tetra("tracingpolicy", "list", "-o", "json").stdout)["policies"]
         assert {one["name"] for one in listed} == {"both", "silent"}
         assert syscall("getsid", MARK + 802) == -1
+
+
+@sensor
+def test_disabled_policy_enforces_nothing(env):
+    number = MARK + 850
+    for way in ("syscall-tracepoint", "raw"):
+        name, kind = f"disabled-{way}", "process_tracepoint" if way == "raw" else "process_kprobe"
+        text = on_getsid(name, number, KILL, backend(way)) if way != "raw" else raw_tracepoint(name, number, KILL)
+        if way == "raw" and os.uname().machine != "x86_64":
+            continue
+        with env.daemon() as daemon:
+            add(env, daemon, text)
+            assert attempt(asks(number))[1] == "SIGKILL"
+            for _ in range(2):
+                daemon.tetra("tracingpolicy", "disable", name)
+                pid, end = attempt(asks(number))
+                assert end == "done", end
+                daemon.tetra("tracingpolicy", "enable", name)
+                killed, end = attempt(asks(number))
+                assert end == "SIGKILL", end
+                assert actions_of(daemon, name, killed, kind) == ["SIGKILL"]
+                assert actions_of(daemon, name, pid, kind) == []

@@ -68,3 +68,30 @@ def test_remote_actions(env):
     events = hits(daemon, "get", pid, KIND)
     assert [event["action"] for event in events] == ["KPROBE_ACTION_GETURL"] * 3, events
     assert hits(daemon, "lookup", pid, KIND)[0]["action"] == "KPROBE_ACTION_DNSLOOKUP"
+
+
+@sensor
+def test_any_selector(env):
+    """Not the first one only: each selector that matched has its own calls."""
+    server = Server()
+    text = policy("several", f"""
+  tracepoints:
+  - subsystem: raw_syscalls
+    event: sys_enter
+    raw: true
+    args: [{{index: 0, type: int64, resolve: di}}, {{index: 1, type: syscall64}}]
+    selectors:
+    - matchArgs: [{{index: 0, operator: Equal, values: ["7660111"]}}]
+    - matchArgs: [{{index: 0, operator: Equal, values: ["7660112"]}}]
+      matchActions: [{{action: GetUrl, argUrl: "{server.url}/second"}}]
+    - matchArgs: [{{index: 0, operator: Equal, values: ["7660113"]}}]
+      matchActions: [{{action: GetUrl, argUrl: "{server.url}/third"}}, {{action: DnsLookup, argFqdn: localhost}}]
+""")
+    daemon = env.daemon("--log-level=debug", policies=[text])
+    pid = child(lambda: [syscall("getsid", number) for number in (7660111, 7660112, 7660113, 7660112)])
+    server.wait("/second", 2)
+    server.wait("/third", 1)
+    daemon.wait_log("resolved localhost:")
+    assert sorted(server.paths) == ["/second", "/second", "/third"], server.paths
+    actions = [event["action"].removeprefix("KPROBE_ACTION_") for event in hits(daemon, "several", pid, KIND)]
+    assert actions == ["POST", "GETURL", "DNSLOOKUP", "GETURL"], actions
