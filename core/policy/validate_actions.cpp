@@ -111,32 +111,6 @@ void check_descriptors(HookChecks& context, const ActionType& type, const Action
   }
 }
 
-// Which functions can be made to fail is the kernel's to say; what never can is refused here.
-void check_overridable(HookChecks& context, const Action& action, const std::string& path) {
-  const Hook& hook = context.hook;
-  const auto possible = [](const std::string& call) {
-    return call.starts_with("security_") || parse_syscall_name(call).ok();
-  };
-  std::string call = *hook.call;
-  if (call.empty() || *hook.syscall) return;
-  if (call.starts_with("list:")) {
-    const List* list = context.checks.policy.find_list(list_reference(call));
-    if (list == nullptr || *list->type != ListType::plain) return;
-    const auto [known, added] = context.checks.not_overridable.emplace(list, nullptr);
-    if (added) {
-      for (const At<std::string>& value : list->values) {
-        if (known->second == nullptr && !possible(*value)) known->second = &value;
-      }
-    }
-    if (known->second == nullptr) return;
-    call = **known->second;
-  } else if (possible(call)) {
-    return;
-  }
-  context.checks.error(action.name.place, path + ".action",
-                       "Override is possible for system calls and security_ functions only, not for " + shown(call));
-}
-
 void check_override(HookChecks& context, const Action& action, bool at_return, const std::string& path) {
   Checks& checks = context.checks;
   if (at_return) {
@@ -145,7 +119,6 @@ void check_override(HookChecks& context, const Action& action, bool at_return, c
                  "in matchActions");
     return;
   }
-  if (context.is(in_kprobes)) check_overridable(context, action, path);
   if (context.is(in_lsmhooks) && (*action.arg_error > 0 || *action.arg_error < lowest_error)) {
     checks.error(action.arg_error.place, path + ".argError",
                  std::to_string(*action.arg_error) + " is no answer of an LSM hook; allowed: -4095 to 0");

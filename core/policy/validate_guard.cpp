@@ -161,12 +161,14 @@ void check_guard(HookChecks& context, const Selector& selector, bool at_return, 
   if (filters && is_narrow(context, selector, at_return)) return;
   const Option* guard = context.checks.policy.find_option("enforcement-guard");
   if (is_hot(context.hook) && (guard == nullptr || *guard->value != "off")) {
-    context.checks.error(
-        selector.place, path,
-        std::string(filters ? "excludes some, but has no filter that says what its actions are for" : "has no filter") +
-            ", and every process of the host passes this hook: the machine would stop; add a filter" +
-            (filters ? " other than Not..., the prefix / or a whole range" : "") +
-            ", or the option enforcement-guard: \"off\" if that is what is wanted");
+    context.checks.error(selector.place, path,
+                         std::string(filters ? "excludes some, but has no filter that says what its actions are for"
+                                     : selector.match_return_args.empty()
+                                         ? "has no filter"
+                                         : "has no filter but matchReturnArgs, which come too late for matchActions") +
+                             ", and every process of the host passes this hook: the machine would stop; add a filter" +
+                             (filters ? " other than Not..., the prefix / or a whole range" : "") +
+                             ", or the option enforcement-guard: \"off\" if that is what is wanted");
   } else if (!filters) {
     context.checks.warn(selector.place, path, "has no filter, so its actions hit every process of the host");
   }

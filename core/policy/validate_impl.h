@@ -4,7 +4,6 @@
 // Inside of validate*.cpp.
 
 #include <cstdint>
-#include <map>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -22,8 +21,6 @@ struct Checks {
   std::vector<Finding>& findings;
   uint32_t expressions = 0;  // CelExpr of the policy
   uint32_t substrings = 0;   // values of SubString of the policy
-  // Of plain lists: the first value that Override cannot be for, or null. Several hooks may share a long list.
-  std::map<const List*, const At<std::string>*> not_overridable = {};
 
   void error(Place place, std::string field, std::string text) {
     if (findings.size() >= max_findings) return;

@@ -10,7 +10,7 @@
 #include <string_view>
 #include <vector>
 
-#include "answerable.h"
+#include "answerable/answerable.h"
 #include "killer.h"
 #include "modify.bpf.elf.h"
 #include "probe.bpf.elf.h"
@@ -145,7 +145,7 @@ class Killer {
     TETRAGON_SDK_TRY(bpf);
     auto attached = attach_all(*bpf, all);
     if (attached.ok() || !wish.answers) return attached;
-    const std::set<std::string> known = answerable_functions();
+    const std::set<std::string> known = answerable::functions();
     Targets answered, rest;
     for (const tetragon_hook_target* target : all) {
       (known.contains(std::string(sdk::view(target->name))) ? answered : rest).push_back(target);

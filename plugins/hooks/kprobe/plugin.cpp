@@ -6,10 +6,12 @@
 
 #include <cstdint>
 #include <memory>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "answerable/answerable.h"
 #include "backend.h"
 #include "fentry.bpf.elf.h"
 #include "kprobe.bpf.elf.h"
@@ -37,6 +39,36 @@ constexpr const char* kMayMiss =
     "under "
     "load a call can pass that Override should have answered; use lsmhooks, or boot with preempt=voluntary";
 
+// Why the kernel has refused: its own words (an invalid argument) do not tell. Not asked before, because the list has
+// one name of a function that has several.
+std::string unanswerable(const sdk::HookRequest& request) {
+  if (request.is_syscall()) return {};
+  const std::set<std::string> known = answerable::functions();
+  for (const tetragon_hook_target* target : request.targets()) {
+    const std::string name(sdk::view(target->name));
+    if (name.starts_with("security_") || known.contains(name)) continue;
+    return ". " + name +
+           (known.empty() ? " may be none of the functions that the kernel lets programs answer for; their list, "
+                            "/sys/kernel/debug/error_injection/list, is not there"
+                          : " is none of the functions that the kernel lets programs answer for "
+                            "(/sys/kernel/debug/error_injection/list)");
+  }
+  return {};
+}
+
+// The kernel lets these be answered with anything; what is no pointer crashes it.
+sdk::Result<void> check_pointers(const sdk::HookRequest& request) {
+  if (!request.has_verdict() || request.has_zero_verdict() || request.is_syscall()) return {};
+  const std::set<std::string> pointers = answerable::with_null_only();
+  for (const tetragon_hook_target* target : request.targets()) {
+    if (!pointers.contains(std::string(sdk::view(target->name)))) continue;
+    return sdk::Error(TETRAGON_E_UNSUPPORTED, std::string(sdk::view(target->name)) +
+                                                  " answers with an address: argError can be 0 (NULL) only, anything "
+                                                  "else would be used as one");
+  }
+  return {};
+}
+
 }  // namespace
 
 class Kprobe {
@@ -51,6 +83,7 @@ class Kprobe {
   // State: the place of a hook on the system call tracepoints, or nothing.
   sdk::Result<void*> hook_add(sdk::Hook hook, const sdk::HookRequest& request) {
     if (request.targets().empty()) return sdk::Error(TETRAGON_E_INVALID, "the hook names no function");
+    TETRAGON_SDK_TRY(check_pointers(request));
     std::string refused;
     auto choices = choose(host_, request, &refused);
     TETRAGON_SDK_TRY(choices);
@@ -79,7 +112,7 @@ class Kprobe {
     std::string text = request.has_verdict() ? "this kernel has no way to make it answer something else: "
                                              : "this kernel has no way to hook it: ";
     text += refused + (refused.empty() || failed.empty() ? "" : "; ") + failed;
-    if (request.has_verdict()) text += std::string(". ") + kWhatWouldWork;
+    if (request.has_verdict()) text += unanswerable(request) + ". " + kWhatWouldWork;
     return sdk::Error(code, std::move(text));
   }
 

@@ -7,7 +7,7 @@ import socket
 
 from acting import MARK, Shared, actions_of, add, asks, attempt, counts, on_getsid
 from lib import Skip, requires
-from lib.features import probe
+from lib.features import kernel_symbols, probe
 from lib.policies import LIBC, new_folder, policy, states, syscall
 
 PLACE = new_folder()
@@ -266,6 +266,49 @@ def test_trampolines_do_not_undo_kprobes(env):
             daemon.tetra("tracingpolicy", "delete", name, check=False)
         add(env, daemon, zero)
         assert attempt(create("meet-zero-c"))[1] == "done" and not (PLACE / "meet-zero-c").exists()
+
+
+@requires("override")
+def test_functions_that_are_no_system_calls(env):
+    """Those that the kernel lists for error injection: here the one that puts a page into a file's cache."""
+    if "__filemap_add_folio" not in kernel_symbols():
+        raise Skip("this kernel has no __filemap_add_folio")
+    place = new_folder()
+    env.run("mount", "-t", "ramfs", "none", str(place))
+
+    def write(page: int):
+        def use():
+            file = os.open(place / "file", os.O_RDWR | os.O_CREAT)
+            os.pwrite(file, b"x", page * os.sysconf("SC_PAGE_SIZE"))
+        return use
+
+    def adds(name: str, call: str, options: str) -> str:
+        return policy(name, f"""
+  options: [{options}]
+  kprobes:
+  - call: {call}
+    syscall: false
+    args: [{{index: 2, type: uint64, label: page}}]
+    selectors:
+    - matchArgs: [{{index: 2, operator: Equal, values: ["{MARK}"]}}]
+      matchActions: [{{action: Override, argError: -28}}]
+""")
+    try:
+        with env.daemon() as daemon:
+            for way in ("best", "kprobe"):
+                add(env, daemon, adds(f"page-{way}", "__filemap_add_folio", WAYS[way]))
+                pid, end = attempt(write(MARK))
+                assert end == "ENOSPC", (way, end, states(daemon)[f"page-{way}"])
+                assert actions_of(daemon, f"page-{way}", pid) == ["OVERRIDE"], way
+                assert attempt(write(MARK + 1))[1] == "done"
+                daemon.tetra("tracingpolicy", "delete", f"page-{way}")
+            assert attempt(write(MARK))[1] == "done"
+            for way in ("best", "kprobe", "fmod"):
+                done = add(env, daemon, adds(f"refused-{way}", "filemap_add_folio", WAYS[way]), check=False)
+                for part in ("filemap_add_folio is none of the functions that the kernel lets programs answer for", "What would work"):
+                    assert done.returncode != 0 and part in done.stderr, (way, done.stderr)
+    finally:
+        env.run("umount", str(place))
 
 
 @requires("override")

@@ -31,5 +31,25 @@ TEST_CASE_FIXTURE(Fixture, "a kprobe answers for nothing that a trampoline calls
   CHECK(add() == "fentry: the best there is");
   CHECK(host.hooks.back().deliver == TG_DELIVER_TRAMPOLINE);
 }
+TEST_CASE_FIXTURE(Fixture, "refused for a function that the kernel lets nobody answer for: the list is named") {
+  request.targets = {{"no_such_function", "", 0, 0, UINT32_MAX}};
+  request.flags = TETRAGON_HOOK_VERDICT;
+  CHECK(add() == "fentry: the best there is");  // the kernel decides, not the list
+  request.attributes["overridden"] = "no_such_function";
+  request.backend = "fentry";
+  CHECK(add() == "refused");
+  CHECK(says("no_such_function "));
+  CHECK(says("none of the functions that the kernel lets programs answer for"));
+  CHECK(says("What would work: "));
+  // That is not why a security_ function or a system call is refused.
+  request.targets = {{"security_file_open", "", 0, 0, UINT32_MAX}};
+  CHECK(add() == "refused");
+  CHECK(!says("none of the functions"));
+  request.flags |= TETRAGON_HOOK_SYSCALL;
+  request.targets = {{"__x64_sys_none", "", 0, 0, 85}};
+  CHECK(add() == "refused");
+  CHECK(!says("none of the functions"));
+}
+
 
 }  // namespace tetragon::kprobe_plugin

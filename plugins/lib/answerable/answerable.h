@@ -7,10 +7,12 @@
 #include <set>
 #include <string>
 
-namespace tetragon::killer_plugin {
+namespace tetragon::answerable {
 
 // From debugfs and the kernel's symbols. Either may be missing, and neither is complete. `root` is in front of the
 // paths.
-std::set<std::string> answerable_functions(const std::string& root = {});
+std::set<std::string> functions(const std::string& root = {});
+// Those of debugfs whose callers take any other answer than 0 for an address.
+std::set<std::string> with_null_only(const std::string& root = {});
 
-}  // namespace tetragon::killer_plugin
+}  // namespace tetragon::answerable

@@ -4,9 +4,9 @@
 #include <fstream>
 #include <sstream>
 
-namespace tetragon::killer_plugin {
+namespace tetragon::answerable {
 
-std::set<std::string> answerable_functions(const std::string& root) {
+std::set<std::string> functions(const std::string& root) {
   std::set<std::string> names;
   std::string line, name;
   // Of functions with several names the list shows another one than the call's: __do_sys_getuid.
@@ -26,4 +26,14 @@ std::set<std::string> answerable_functions(const std::string& root) {
   return names;
 }
 
-}  // namespace tetragon::killer_plugin
+std::set<std::string> with_null_only(const std::string& root) {
+  std::set<std::string> names;
+  std::string name, kind;
+  std::ifstream list(root + "/sys/kernel/debug/error_injection/list");
+  while (list >> name >> kind) {
+    if (kind == "NULL") names.insert(name);
+  }
+  return names;
+}
+
+}  // namespace tetragon::answerable
