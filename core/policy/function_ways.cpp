@@ -52,9 +52,7 @@ std::unique_ptr<FunctionWays::Claim> FunctionWays::claim(const CompiledHook& hoo
   if (backend.starts_with("kprobe")) {
     if (!answers(hook)) return nullptr;
     way = &Users::overrides;
-  } else if (backend == "fmod-ret" ||
-             (backend == "fentry" && (answers(hook) || (hook.flags & TETRAGON_HOOK_RETURN) != 0))) {
-    // fmod_ret calls the function, whether it answers or only signals; fentry alone runs in front of it.
+  } else if (backend == "fentry" || backend == "fmod-ret") {
     way = &Users::trampolines;
   } else {
     return nullptr;

@@ -2,8 +2,9 @@
 #pragma once
 
 // Functions of the kernel that two policies hook in ways that do not go together: a kprobe that makes a function return
-// (bpf_override_return), and a BPF trampoline that calls the function itself (fexit, fmod_ret). The trampoline calls it
-// whatever the kprobe has said, so what is denied would be done.
+// (bpf_override_return), and a BPF trampoline (fentry, fexit, fmod_ret). The trampoline goes on with the function
+// whatever the kprobe has said, so what is denied would be done. That holds for fentry alone, too, which calls nothing
+// itself: seen on 6.12.
 
 #include <map>
 #include <memory>

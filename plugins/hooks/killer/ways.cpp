@@ -45,9 +45,9 @@ std::string problem(const sdk::Host& host, const sdk::HookRequest& request, cons
       if (std::string text = missing("kprobe"); !text.empty()) return text;
       return wish.answers ? missing("override_return") : std::string();
     case Way::fmod_ret:
-      if (std::string text = function_use::against_calling_trampoline(request); !text.empty()) return text;
+    case Way::fentry:
+      if (std::string text = function_use::against_trampoline(request); !text.empty()) return text;
       return missing("fentry");
-    case Way::fentry: return missing("fentry");
     case Way::syscall_tracepoint:
       if (wish.answers) return "a tracepoint cannot answer for the system call (argError)";
       for (const tetragon_hook_target* target : request.targets()) {

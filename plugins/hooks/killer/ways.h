@@ -12,7 +12,7 @@
 
 namespace tetragon::killer_plugin {
 
-// fentry: on the trampoline too, but only in front of the function: it does not call it, and cannot answer.
+// fentry: in fmod_ret's place where nothing is answered.
 enum class Way { kprobe_multi, kprobe, fmod_ret, fentry, syscall_tracepoint };
 std::string_view to_string(Way way) noexcept;
 

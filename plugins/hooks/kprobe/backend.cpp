@@ -30,9 +30,7 @@ std::string problem(const sdk::Host& host, const sdk::HookRequest& request, Back
   switch (backend) {
     case Backend::fentry:
       if (request.has_zero_verdict()) return "fmod_ret cannot answer 0 (argError)";
-      if (request.has_return() || request.has_verdict()) {
-        if (std::string text = function_use::against_calling_trampoline(request); !text.empty()) return text;
-      }
+      if (std::string text = function_use::against_trampoline(request); !text.empty()) return text;
       return missing("fentry");
     case Backend::kprobe_multi: {
       if (request.has_verdict()) return "the order of its programs on one function is not fixed";

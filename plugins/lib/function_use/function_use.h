@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-// A kprobe's answer and a trampoline that calls the function (fexit, fmod_ret) exclude each other: the trampoline calls
-// it whatever the kprobe has said. The host keeps account of both (core/policy/function_ways.h) and tells the plugins.
+// A kprobe's answer and a BPF trampoline exclude each other on one function: the trampoline goes on with it whatever
+// the kprobe has said. The host keeps account of both (core/policy/function_ways.h) and tells the plugins.
 
 #include <tetragon/plugin.h>
 
@@ -25,16 +25,16 @@ inline std::string_view attribute(const sdk::HookRequest& request, std::string_v
 inline std::string against_answering_kprobe(const sdk::HookRequest& request) {
   const std::string_view function = attribute(request, kTrampolined);
   if (function.empty()) return {};
-  return "another policy hooks " + std::string(function) +
-         " by a trampoline (fexit, fmod_ret), which calls it whatever a kprobe answers; delete that policy first, or "
-         "give it the option backend: kprobe (enforcers: override-method: override-return)";
+  return "another hook is on " + std::string(function) +
+         " by a trampoline (fentry, fexit, fmod_ret), which goes on with it whatever a kprobe answers; delete its "
+         "policy first, or give that the option backend: kprobe (enforcers: override-method: override-return)";
 }
 
-// Of a trampoline that calls the function, also when it leaves the answer alone.
-inline std::string against_calling_trampoline(const sdk::HookRequest& request) {
+// Of a trampoline, also when it only looks.
+inline std::string against_trampoline(const sdk::HookRequest& request) {
   const std::string_view function = attribute(request, kOverridden);
   if (function.empty()) return {};
-  return "another policy answers for " + std::string(function) + " by a kprobe, which a trampoline would undo";
+  return "another hook answers for " + std::string(function) + " by a kprobe, which a trampoline would undo";
 }
 
 }  // namespace tetragon::function_use

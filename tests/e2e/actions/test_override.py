@@ -340,6 +340,44 @@ def test_enforcers_and_trampolines(env):
                 daemon.tetra("tracingpolicy", "delete", name)
 
 
+@requires("override")
+def test_what_only_looks_or_signals(env):
+    """Its trampoline would undo a kprobe's answer, too: it is a kprobe then, or the one that comes later is refused."""
+    def enforcer(options: str) -> str:
+        return policy("other", f"""
+  options: [{options}]
+  enforcers: [{{calls: [sys_creat]}}]
+  kprobes:
+  - call: sys_getsid
+    selectors:
+    - matchPIDs: [{{operator: In, values: [{os.getpid()}]}}]
+      matchActions: [{{action: NotifyEnforcer, argSig: 9}}]
+""")
+    looks = on_paths("other", "sys_creat", "{action: Post}")
+    forced = on_paths("answers", "sys_creat", DENY, WAYS["return"])
+
+    def loads(daemon, text: str) -> str:
+        done = add(env, daemon, text, check=False)
+        return "" if done.returncode == 0 else done.stderr
+
+    with env.daemon() as daemon:
+        for number, (other, with_it, before_it) in enumerate((
+                (looks, "", "whatever a kprobe answers"),
+                (on_paths("other", "sys_creat", "{action: Post}", "{name: backend, value: fentry}"), "which a trampoline would undo",
+                 "whatever a kprobe answers"),
+                (enforcer(""), "", ""),
+                (enforcer(WAYS["fmod"]), "which a trampoline would undo", "whatever a kprobe answers"))):
+            for order, reason in (((forced, other), with_it), ((other, forced), before_it)):
+                assert loads(daemon, order[0]) == ""
+                refused = loads(daemon, order[1])
+                assert reason in refused if reason else refused == "", (number, reason, refused)
+                if order[0] == forced or not reason:
+                    name = f"answers-{number}"
+                    assert attempt(create(name))[1] == "EACCES" and not (PLACE / name).exists(), (number, states(daemon))
+                for name in ("answers", "other"):
+                    daemon.tetra("tracingpolicy", "delete", name)
+
+
 def syscall_or_raise(name: str, *arguments) -> None:
     if syscall(name, *arguments) == -1:
         raise OSError(ctypes.get_errno(), "")

@@ -45,24 +45,26 @@ TEST_CASE("function ways: who answers by a kprobe, and who calls the function fr
   CHECK(ways.attributes(answers).empty());
 }
 
-TEST_CASE("function ways: fmod_ret calls the function, also when it only signals") {
+TEST_CASE("function ways: any trampoline undoes a kprobe's answer, also one that only looks or signals") {
   FunctionWays ways;
   const CompiledHook answers = hook("kprobes", TETRAGON_HOOK_VERDICT, {"a"});
-  auto signals = ways.claim(hook("enforcers", 0, {"a"}), "fmod-ret: override-method asks for it");
-  REQUIRE(signals != nullptr);
-  CHECK(ways.attributes(answers).at(FunctionWays::kTrampolined) == "a");
-  signals.reset();
-  CHECK(ways.attributes(answers).empty());
+  for (const char* section : {"kprobes", "fentries", "enforcers"}) {
+    for (const char* backend : {"fentry: asked for", "fmod-ret: override-method asks for it"}) {
+      auto looks = ways.claim(hook(section, 0, {"a"}), backend);
+      REQUIRE(looks != nullptr);
+      CHECK(ways.attributes(answers).at(FunctionWays::kTrampolined) == "a");
+      looks.reset();
+      CHECK(ways.attributes(answers).empty());
+    }
+  }
 }
 
 TEST_CASE("function ways: what is in nobody's way") {
   FunctionWays ways;
   CHECK(ways.claim(hook("kprobes", TETRAGON_HOOK_RETURN, {"a"}), "kprobe: asked for") == nullptr);
-  CHECK(ways.claim(hook("kprobes", 0, {"a"}), "fentry: the best there is") == nullptr);
   CHECK(ways.claim(hook("kprobes", TETRAGON_HOOK_RETURN, {"a"}), "syscall-tracepoint: x") == nullptr);
   CHECK(ways.claim(hook("lsmhooks", TETRAGON_HOOK_VERDICT, {"a"}), "lsm: x") == nullptr);
   CHECK(ways.claim(hook("enforcers", 0, {"a"}), "kprobe-multi: x") == nullptr);
-  CHECK(ways.claim(hook("enforcers", 0, {"a"}), "fentry: x") == nullptr);
   CompiledHook enforcer = hook("enforcers", 0, {"a"});
   enforcer.attributes["answers"] = "1";
   CHECK(ways.claim(enforcer, "kprobe-multi: x") != nullptr);

@@ -132,10 +132,8 @@ TEST_CASE_FIXTURE(Fixture, "options and the policy's own hooks") {
   CHECK(!says("fmod-ret: "));
 }
 
-TEST_CASE_FIXTURE(Fixture, "signals only: by no trampoline that calls the function") {
-  // fmod_ret would do that, also where another policy's kprobe has answered.
+TEST_CASE_FIXTURE(Fixture, "signals only: fentry, and no trampoline where a kprobe answers") {
   request.attributes["method"] = "fmod-ret";
-  request.attributes["overridden"] = "__x64_sys_read";
   CHECK(add() == "fentry: override-method asks for it");
   REQUIRE(open().size() == 2);
   for (const FakeBpf* bpf : open()) {
@@ -143,13 +141,16 @@ TEST_CASE_FIXTURE(Fixture, "signals only: by no trampoline that calls the functi
     CHECK(!bpf->autoload.at("tg_enforce_modify"));
   }
   plugin.hook_remove(0);
-  for (const char* needs : {"meets", "answers"}) {
-    request.attributes[needs] = "1";
+  request.attributes["overridden"] = "__x64_sys_read";
+  for (const char* needs : {"", "meets", "answers"}) {
+    if (*needs != 0) request.attributes[needs] = "1";
     CHECK(add() == "refused");
-    CHECK(says("fmod-ret: another policy answers for __x64_sys_read by a kprobe, which a trampoline would undo"));
+    CHECK(says(": another hook answers for __x64_sys_read by a kprobe, which a trampoline would undo"));
     request.attributes.erase(needs);
   }
   CHECK(open().empty());
+  request.attributes.erase("method");
+  CHECK(add() == "kprobe-multi: the best there is");
 }
 
 TEST_CASE_FIXTURE(Fixture, "answers: not by kprobes on what a trampoline calls") {
@@ -157,10 +158,10 @@ TEST_CASE_FIXTURE(Fixture, "answers: not by kprobes on what a trampoline calls")
   request.flags = TETRAGON_HOOK_NO_MULTI;
   CHECK(add().starts_with("kprobe: "));  // a signal gets through
   request.attributes["answers"] = "1";
-  CHECK(add().starts_with("fmod-ret: kprobe-multi: another policy hooks __x64_sys_read by a trampoline"));
+  CHECK(add().starts_with("fmod-ret: kprobe-multi: another hook is on __x64_sys_read by a trampoline"));
   request.attributes["method"] = "override-return";
   CHECK(add() == "refused");
-  CHECK(says("delete that policy first"));
+  CHECK(says("delete its policy first"));
 }
 
 TEST_CASE_FIXTURE(Fixture, "functions of security modules: trampolines, and probes for signals only") {

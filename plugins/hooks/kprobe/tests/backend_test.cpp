@@ -5,14 +5,13 @@
 
 namespace tetragon::kprobe_plugin {
 
-TEST_CASE_FIXTURE(Fixture, "a trampoline that calls the function stays away from what a kprobe answers for") {
+TEST_CASE_FIXTURE(Fixture, "trampolines stay away from what a kprobe answers for, also those that only look") {
   CHECK(add() == "fentry: the best there is");
   request.attributes["overridden"] = "__x64_sys_creat";
-  CHECK(add() == "fentry: the best there is");  // in front of the function, which it does not call
-  for (const std::uint32_t calls : {TETRAGON_HOOK_RETURN, TETRAGON_HOOK_VERDICT}) {
-    request.flags = TETRAGON_HOOK_SYSCALL | calls;
+  for (const int more : {0, int{TETRAGON_HOOK_RETURN}, int{TETRAGON_HOOK_VERDICT}}) {
+    request.flags = static_cast<std::uint32_t>(TETRAGON_HOOK_SYSCALL | more);
     CHECK(add() ==
-          "kprobe: fentry: another policy answers for __x64_sys_creat by a kprobe, which a trampoline would undo");
+          "kprobe: fentry: another hook answers for __x64_sys_creat by a kprobe, which a trampoline would undo");
     request.backend = "fentry";
     CHECK(add() == "refused");
     CHECK(rc == TETRAGON_E_UNSUPPORTED);
@@ -20,17 +19,18 @@ TEST_CASE_FIXTURE(Fixture, "a trampoline that calls the function stays away from
   }
 }
 
-TEST_CASE_FIXTURE(Fixture, "a kprobe answers for nothing that a trampoline calls") {
+TEST_CASE_FIXTURE(Fixture, "a kprobe answers for nothing that a trampoline is on") {
   request.attributes["trampolined"] = "__x64_sys_creat";
   request.backend = "kprobe";
   CHECK(add() == "kprobe: asked for");
   request.flags |= TETRAGON_HOOK_VERDICT;
   CHECK(add() == "refused");
-  CHECK(says("which calls it whatever a kprobe answers; delete that policy first"));
+  CHECK(says("which goes on with it whatever a kprobe answers; delete its policy first"));
   request.backend.clear();
   CHECK(add() == "fentry: the best there is");
   CHECK(host.hooks.back().deliver == TG_DELIVER_TRAMPOLINE);
 }
+
 TEST_CASE_FIXTURE(Fixture, "refused for a function that the kernel lets nobody answer for: the list is named") {
   request.targets = {{"no_such_function", "", 0, 0, UINT32_MAX}};
   request.flags = TETRAGON_HOOK_VERDICT;
@@ -50,6 +50,5 @@ TEST_CASE_FIXTURE(Fixture, "refused for a function that the kernel lets nobody a
   CHECK(add() == "refused");
   CHECK(!says("none of the functions"));
 }
-
 
 }  // namespace tetragon::kprobe_plugin
