@@ -5,7 +5,7 @@ import os
 import subprocess
 
 from lib import requires, sensor
-from lib.policies import check_loaded, child, folder_of, hit, hits, policy, syscall
+from lib.policies import check_loaded, child, folder_of, hit, hits, policy, states, syscall
 
 FOLDER: list[str] = []
 KIND = "process_tracepoint"
@@ -118,3 +118,37 @@ def test_fields(env):
     pid = child(lambda: (syscall("getsid", 7660002), syscall("getpgid", 7660001)))
     event, = hits(daemon, "classic-enter", pid, KIND)
     assert event["args"][0]["syscall_id"]["abi"] in ("x64", "arm64"), event
+
+
+def opens(name: str, type_: str, operator: str = "Equal") -> str:
+    return policy(name, f"""
+  tracepoints:
+  - subsystem: syscalls
+    event: sys_enter_openat
+    args: [{{index: 6{type_}}}]
+    selectors:
+    - matchArgs: [{{index: 6, operator: {operator}, values: ["/no/such/file"]}}]
+""")
+
+
+@requires("tracefs", "syscall_tracepoints")
+def test_raceable_is_listed(env):
+    """A decision on user memory: also when the type is the tracepoint's own."""
+    quiet = opens("numbers", "").replace("index: 6", "index: 7").replace("/no/such/file", "7660201")
+    with env.daemon(policies=[opens("written", ", type: string"), opens("auto", ""), quiet]) as daemon:
+        notes = {name: one["info"].count("raceable: tracepoints[0] decides on user memory") for name, one in states(daemon).items()}
+        assert notes == {"written": 1, "auto": 1, "numbers": 0}, notes
+        assert daemon.log().count("raceable: the memory behind") == 2
+
+
+@sensor
+def test_raceable_calls_are_listed(env):
+    text = policy("call", """
+  kprobes:
+  - call: sys_openat
+    args: [{index: 1, type: string}]
+    selectors:
+    - matchArgs: [{index: 1, operator: Equal, values: ["/no/such/file"]}]
+""")
+    with env.daemon(policies=[text]) as daemon:
+        assert "raceable: kprobes[0] decides on user memory" in states(daemon)["call"]["info"]
