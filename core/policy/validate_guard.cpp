@@ -116,7 +116,8 @@ const Arg* filtered_arg(const ArgSelector& filter, const std::vector<Arg>& args,
 bool arg_narrows(const HookChecks& context, const ArgSelector& filter, const Arg* of) {
   const Operator* op = find_operator(*filter.op);
   if (op == nullptr) return true;  // a plugin's
-  if (op->negated) return false;
+  // Everything but these addresses or ports is how egress is restricted, and who has no connection is not hit.
+  if (op->negated) return op->value == ValueKind::address || op->value == ValueKind::port;
   const NumberFormat format = of == nullptr ? NumberFormat{} : format_of(*of->type, context.checks.vocabulary);
   return std::all_of(filter.values.begin(), filter.values.end(),
                      [&](const At<std::string>& value) { return value_narrows(*op, *value, format); });

@@ -609,7 +609,6 @@ TEST_CASE("enforcing selectors that take all, on hooks that everything passes") 
   CHECK(has(reason(with(write, "matchReturnArgs: [{index: 0, operator: Equal, values: [1]}]")), "come too late"));
   CHECK(has(reason(with(open, "matchArgs: [{args: [1], operator: SAddr, values: [0.0.0.0/0]}]")), "whole range"));
   CHECK(has(reason(with(open, "matchArgs: [{args: [1], operator: DPort, values: [\"0:65535\"]}]")), "whole range"));
-  CHECK(has(reason(with(open, "matchArgs: [{args: [1], operator: NotSAddr, values: [10.0.0.0/8]}]")), "whole range"));
   // One that says it is enough.
   for (const char* filters : {
            "matchPIDs: [{operator: In, values: [7]}]",
@@ -627,6 +626,9 @@ TEST_CASE("enforcing selectors that take all, on hooks that everything passes") 
     CHECK(reason(with(write, filters)) == "ok");
   }
   CHECK(reason(with(open, "matchArgs: [{args: [1], operator: DPort, values: [\"0:65534\"]}]")) == "ok");
+  // All but what is allowed: how egress is restricted.
+  CHECK(reason(with(open, "matchArgs: [{args: [1], operator: NotDAddr, values: [10.0.0.0/8]}]")) == "ok");
+  CHECK(reason(with(open, "matchArgs: [{args: [1], operator: NotDPort, values: [443]}]")) == "ok");
   CHECK(reason(write +
                "    selectors: [{matchReturnArgs: [{index: 0, operator: Equal, values: [1]}], matchReturnActions: "
                "[{action: Sigkill}]}]\n") == "ok");
