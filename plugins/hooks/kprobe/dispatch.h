@@ -13,7 +13,7 @@
 
 #define TG_SYSCALL_HOOKS 256   /* places for hooks; 0 is not used */
 #define TG_SYSCALL_PER_CALL 12 /* hooks of one system call and direction */
-#define TG_TAIL_CALLS	    33 /* that the kernel runs one behind another: MAX_TAIL_CALL_CNT */
+#define TG_TAIL_CALLS 33       /* that the kernel runs one behind another: MAX_TAIL_CALL_CNT */
 
 /* Element of tg_sys_enters, tg_sys_exits: number, or TG_SYSCALLS32 + number of the 32-bit ABI. */
 struct tg_syscall_hooks {
