@@ -168,6 +168,7 @@ class Body {
       writer_.u64(kStackOffset, frame.offset);
       writer_.str(kStackSymbol, frame.symbol);
       writer_.str(kStackModule, frame.module);
+      writer_.str(kStackBuildId, frame.build_id);
       writer_.end(message);
     }
   }

@@ -11,7 +11,7 @@ namespace tetragon::hook {
 
 enum : uint32_t { kKprobeFunction = 3, kKprobeReturn = 5, kKprobeReturnAction = 9 };
 enum : uint32_t { kKprobeKernelStack = 7, kKprobeUserStack = 12 };
-enum : uint32_t { kStackAddress = 1, kStackOffset = 2, kStackSymbol = 3, kStackModule = 4 };
+enum : uint32_t { kStackAddress = 1, kStackOffset = 2, kStackSymbol = 3, kStackModule = 4, kStackBuildId = 50000 };
 enum : uint32_t { kLsmFunction = 3, kLsmImaHash = 11 };
 enum : uint32_t { kTracepointSubsys = 4, kTracepointEvent = 5 };
 enum : uint32_t { kUprobePath = 3, kUprobeSymbol = 4, kUprobeOffset = 10, kUprobeRefCtrOffset = 11 };

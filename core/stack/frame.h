@@ -18,6 +18,7 @@ struct Frame {
   // Kernel: from the begin of the symbol; user: in the file `module`. 0 when that is not known.
   uint64_t offset = 0;
   std::string_view symbol, module;
+  std::string_view build_id{};  // of the file `module`, in hexadecimal; kernel: never
 };
 
 // Addresses as the kernel side wrote them, the innermost first: frames that know only their address. Ends at a zero, at

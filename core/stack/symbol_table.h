@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 namespace tetragon::stack {
@@ -45,7 +46,13 @@ class SymbolTable {
 
   bool empty() const noexcept { return entries_.empty(); }
   size_t size() const noexcept { return entries_.size(); }
-  size_t bytes() const noexcept { return entries_.capacity() * sizeof(Entry) + names_.capacity(); }
+  size_t bytes() const noexcept {
+    return entries_.capacity() * sizeof(Entry) + names_.capacity() + build_id_.capacity();
+  }
+
+  // Of the file, in hexadecimal; empty: it has none.
+  const std::string& build_id() const noexcept { return build_id_; }
+  void set_build_id(std::string text) { build_id_ = std::move(text); }
 
  private:
   struct Entry {
@@ -54,6 +61,7 @@ class SymbolTable {
   };
   std::vector<Entry> entries_;
   std::string names_;  // each ends with a NUL
+  std::string build_id_;
 };
 
 }  // namespace tetragon::stack

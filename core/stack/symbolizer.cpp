@@ -72,6 +72,17 @@ UniqueFd open_mapped(const std::string& folder, const Mapping& mapping, const Ma
   return fd;
 }
 
+std::string hex_text(std::string_view bytes) {
+  constexpr char digits[] = "0123456789abcdef";
+  std::string text;
+  text.reserve(2 * bytes.size());
+  for (const char byte : bytes) {
+    text += digits[static_cast<uint8_t>(byte) >> 4U];
+    text += digits[static_cast<uint8_t>(byte) & 15U];
+  }
+  return text;
+}
+
 Result<SymbolTable> read_functions(UniqueFd fd, const std::string& name, size_t max_bytes) {
   auto file = elf::ElfFile::from_fd(std::move(fd), name);
   if (!file) return std::move(file).error();
@@ -80,7 +91,9 @@ Result<SymbolTable> read_functions(UniqueFd fd, const std::string& name, size_t 
       elf::for_each_function(*file, max_bytes, [&](std::string_view symbol, uint64_t offset, uint64_t size, int rank) {
         builder.add(symbol, offset, size, rank);
       }));
-  return std::move(builder).build();
+  SymbolTable table = std::move(builder).build();
+  if (const auto id = file->build_id(); id.ok()) table.set_build_id(hex_text(*id));
+  return table;
 }
 
 // A return address is behind its call, which may be the last instruction of its function; only the innermost address is
@@ -364,9 +377,10 @@ void Symbolizer::name_user(Image& image) {
     frame.module = path;
     frame.offset = frame.address - mapping->start + mapping->offset;
     const TableRef table = image.files[mapping->file].table.lock();
+    if (table == nullptr) continue;
+    frame.build_id = table->build_id();
     Symbol symbol;
-    if (table == nullptr || !table->find(place - mapping->start + mapping->offset, kMaxUserGap, symbol)) continue;
-    frame.symbol = symbol.name;
+    if (table->find(place - mapping->start + mapping->offset, kMaxUserGap, symbol)) frame.symbol = symbol.name;
     if (used_tables_.empty() || used_tables_.back() != table) used_tables_.push_back(table);
   }
 }

@@ -61,13 +61,15 @@ TEST_CASE("process_kprobe: stack traces") {
   const Values values;
   const std::vector<stack::Frame> kernel = {{.address = 16, .offset = 8, .symbol = "fd_install", .module = {}},
                                             {.address = 17, .offset = 0, .symbol = {}, .module = {}}};
-  const std::vector<stack::Frame> user = {{.address = 0x7f00, .offset = 0x1e0f0, .symbol = "read", .module = "/libc"},
-                                          {.address = 33, .offset = 34, .symbol = {}, .module = "/caf\xe9"}};
+  const std::vector<stack::Frame> user = {
+      {.address = 0x7f00, .offset = 0x1e0f0, .symbol = "read", .module = "/libc", .build_id = "c0ffee"},
+      {.address = 33, .offset = 34, .symbol = {}, .module = "/caf\xe9"}};
   std::string with = body_json(kprobe_info(), values.record, "tetragon.ProcessKprobe", {kernel, user, true});
   CHECK(with.find(R"("action":"KPROBE_ACTION_POST","kernel_stack_trace":[{"address":"16","offset":"8",)"
                   R"("symbol":"fd_install"},{"address":"17"}],"policy_name":"files")") != std::string::npos);
-  CHECK(with.find(R"("tags":["tag.one","tag.two"],"user_stack_trace":[{"address":"32512","offset":"123120",)"
-                  R"("symbol":"read","module":"/libc"},{"address":"33","offset":"34","module":"/caf)") !=
+  CHECK(with.find(
+            R"("tags":["tag.one","tag.two"],"user_stack_trace":[{"address":"32512","offset":"123120",)"
+            R"("symbol":"read","module":"/libc","build_id":"c0ffee"},{"address":"33","offset":"34","module":"/caf)") !=
         std::string::npos);
   with = body_json(kprobe_info(), values.record, "tetragon.ProcessKprobe", {kernel, user, false});
   CHECK(with.find("address") == std::string::npos);

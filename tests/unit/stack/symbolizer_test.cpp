@@ -112,6 +112,9 @@ TEST_CASE("our own stack") {
   CHECK(found[1].module == std::filesystem::read_symlink("/proc/self/exe").string());
   CHECK(found[1].address == addresses[1]);
   const auto file = elf::ElfFile::open("/proc/self/exe");
+  CHECK(found[1].build_id.size() == 2 * file->build_id()->size());
+  CHECK(std::strtoul(std::string(found[1].build_id.substr(0, 2)).c_str(), nullptr, 16) ==
+        static_cast<unsigned char>(file->build_id()->front()));
   const auto outer = elf::find_function(*file, "stack_test_outer");
   REQUIRE(outer.ok());
   CHECK(found[1].offset > outer->offset);

@@ -2,6 +2,8 @@
 """Post with stack traces and rate limits, on a system call that fails."""
 
 import re
+import shutil
+import subprocess
 import time
 
 from lib import sensor
@@ -48,6 +50,9 @@ def test_stack_traces(env):
     assert all(int(frame["address"]) >> 63 for frame in kernel), kernel
     user = both["user_stack_trace"]
     assert user[0]["symbol"] == "syscall" and "libc" in user[0]["module"], user
+    noted = subprocess.run(["file", "-L", user[0]["module"]], capture_output=True, text=True).stdout if shutil.which("file") else ""
+    wanted = re.search(r"BuildID\[\w+\]=(\w+)", noted)
+    assert user[0]["build_id"] == (wanted[1] if wanted else user[0]["build_id"]), (user[0], noted)
     # The offset is the one in the file: so is the function's.
     with open("/proc/self/maps") as maps:
         lines = [line.split() for line in maps if " r-xp " in line]
