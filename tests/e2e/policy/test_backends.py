@@ -11,6 +11,7 @@ from pathlib import Path
 from lib import TIME_SCALE, Skip, requires, timeout
 from lib.features import probe
 from lib.policies import check_loaded, child, folder_of, hits, new_folder, policy, syscall
+from lib.programs import programs
 
 PLACE = new_folder()
 FOLDER: list[str] = []
@@ -215,6 +216,24 @@ def other_hooks() -> dict[str, str]:
     return {name: policy(f"other-{name}", f"  {text}") for name, text in hooks.items()}
 
 
+def check_verified() -> None:
+    """Programs of every object are in the kernel now: how much work each was for the verifier, of a million at most."""
+    most: dict[str, int] = {}
+    for one in programs():
+        if one.name.startswith("tg_"):
+            most[one.name] = max(most.get(one.name, 0), one.verified)
+    for name, verified in sorted(most.items()):
+        print(f"    {name}: {verified} instructions verified", flush=True)
+    wanted = {"tg_exec", "tg_exit", "tg_fork", "tg_dispatch_enter", "tg_syscall_enter", "tg_raw_tracepoint", "tg_uprobe", "tg_loader_exec",
+              "tg_kprobe", "tg_kretprobe", "tg_notify"}
+    wanted |= {"tg_tracepoint"} if probe("tracefs")[0] else set()
+    wanted |= {"tg_lsm"} if probe("bpf_lsm")[0] else set()
+    wanted |= {"tg_fentry", "tg_fexit", "tg_modify"} if probe("trampolines")[0] else set()
+    wanted |= {"tg_kprobe_multi", "tg_kret_multi"} if probe("fprobe")[0] else set()
+    assert {name[:15] for name in wanted} <= set(most), ({name[:15] for name in wanted} - set(most), sorted(most))
+    assert max(most.values()) < 500_000, most
+
+
 @timeout(120)
 @requires("kprobes")
 def test_nothing_is_left_of_other_hooks(env):
@@ -231,6 +250,7 @@ def test_nothing_is_left_of_other_hooks(env):
         during = attached()
         if before:
             assert during["prog"] >= before["prog"] + len(texts) and during["link"] > before["link"], (before, during)
+            check_verified()
         for name in texts:
             daemon.tetra("tracingpolicy", "delete", f"other-{name}")
         if before:
