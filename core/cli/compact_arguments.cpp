@@ -5,6 +5,7 @@
 #include <cstdio>
 
 #include "core/cli/compact_line.h"
+#include "core/util/hex.h"
 #include "tetragon/tetragon.pb.h"
 
 namespace tetragon::cli {
@@ -14,13 +15,7 @@ namespace {
 constexpr std::size_t shown_bytes = 64;
 
 std::string hex_bytes(const std::string& bytes) {
-  constexpr char digits[] = "0123456789abcdef";
-  std::string text;
-  for (std::size_t i = 0; i < bytes.size() && i < shown_bytes; ++i) {
-    auto byte = static_cast<unsigned char>(bytes[i]);
-    text += digits[byte >> 4];
-    text += digits[byte & 15];
-  }
+  std::string text = hex_text(std::string_view(bytes).substr(0, shown_bytes));
   if (bytes.size() > shown_bytes) {
     text += "...";
   }

@@ -169,18 +169,12 @@ policy::ManagerHost PolicyHost::functions() {
     const policy::Vocabulary::Action* action = vocabulary_.find_action(name);
     return action != nullptr && action->enforces;
   };
-  // Read once: a switch must not fail for want of a descriptor.
-  host.set_policy = [this, self = self_id(state_.conf().get_string("procfs"))](uint16_t number, bool enforce,
-                                                                               bool guarded) -> Result<void> {
+  host.set_policy = [this](uint16_t number, bool enforce, bool guarded) {
     const uint32_t key = number;
     tg_policy_state state{};
     state.mode = enforce ? TG_MODE_ENFORCE : TG_MODE_MONITOR;
-    if (self.ok()) {
-      state.daemon = self->pid;
-      state.daemon_start = self->start_ticks;
-    } else if (enforce) {
-      return Error(self.error());
-    }
+    state.daemon = state_.self.pid;
+    state.daemon_start = state_.self.start_ticks;
     state.flags = guarded ? 0 : TG_POLICY_UNGUARDED;
     return state_.runtime->shared_map_update(bpf_runtime::kPoliciesMap, std::as_bytes(std::span(&key, 1)),
                                              std::as_bytes(std::span(&state, 1)));

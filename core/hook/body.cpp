@@ -5,6 +5,7 @@
 
 #include "core/event/wire.h"
 #include "core/hook/fields.h"
+#include "core/util/hex.h"
 
 namespace tetragon::hook {
 namespace {
@@ -153,11 +154,7 @@ class Body {
     if (number >= std::size(algorithms) || value.size() <= algorithms[number].size) return;
     std::string text(algorithms[number].name);
     text += ':';
-    for (const char byte : value.substr(1, algorithms[number].size)) {
-      constexpr char digits[] = "0123456789abcdef";
-      text += digits[static_cast<uint8_t>(byte) >> 4];
-      text += digits[static_cast<uint8_t>(byte) & 15];
-    }
+    append_hex(value.substr(1, algorithms[number].size), text);
     writer_.str(kLsmImaHash, text);
   }
   // A frame of which nothing is known, or may be shown, still counts: the depth is right.

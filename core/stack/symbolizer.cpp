@@ -12,6 +12,7 @@
 #include "core/stack/kernel_table.h"
 #include "core/util/fd.h"
 #include "core/util/file.h"
+#include "core/util/hex.h"
 #include "core/util/log.h"
 #include "core/util/self.h"
 #include "core/util/strings.h"
@@ -70,17 +71,6 @@ UniqueFd open_mapped(const std::string& folder, const Mapping& mapping, const Ma
   struct stat st {};
   if (fd && (::fstat(fd.get(), &st) != 0 || st.st_ino != file.inode)) fd.reset();
   return fd;
-}
-
-std::string hex_text(std::string_view bytes) {
-  constexpr char digits[] = "0123456789abcdef";
-  std::string text;
-  text.reserve(2 * bytes.size());
-  for (const char byte : bytes) {
-    text += digits[static_cast<uint8_t>(byte) >> 4U];
-    text += digits[static_cast<uint8_t>(byte) & 15U];
-  }
-  return text;
 }
 
 Result<SymbolTable> read_functions(UniqueFd fd, const std::string& name, size_t max_bytes) {
