@@ -292,6 +292,66 @@ def test_every_call(env):
 
 
 @sensor
+def test_hook_on_every_call(env):
+    """The commonest use of generated_syscalls, with its filter from a macro: one program's calls, and nobody else's."""
+    program, other = PLACE / "hooked", PLACE / "not-hooked"
+    for copy in (program, other):
+        shutil.copy(env.program("exitor"), copy)
+    file = env.tmp / "every.yaml"
+    file.write_text(policy("every-call", f"""
+  options: [{{name: backend, value: syscall-tracepoint}}]
+  lists:
+  - {{name: all, type: generated_syscalls}}
+  selectorsMacros:
+    one-program: {{matchBinaries: [{{operator: In, values: ["{program}"]}}]}}
+  kprobes:
+  - call: "list:all"
+    syscall: true
+    selectors:
+    - macros: [one-program]
+"""))
+    with env.daemon() as daemon:
+        daemon.tetra("tracingpolicy", "add", file, timeout=60)
+        pids = []
+        for copy in (program, other):
+            process = subprocess.Popen([copy, "exit", "0"])
+            process.wait()
+            pids.append(process.pid)
+        found = [event["function_name"] for event in hits(daemon, "every-call", pids[0])]
+        assert any(name.endswith("sys_exit_group") for name in found) and len(set(found)) > 3, found
+        assert not hits(daemon, "every-call", pids[1])
+
+
+@sensor
+def test_vector_that_the_call_fills(env):
+    """char_iovec with returnCopy: what readv has read, which is not there when it begins."""
+    source = PLACE / "vector"
+    source.write_bytes(b"first,second")
+    file = env.tmp / "readv.yaml"
+    file.write_text(policy("filled", """
+  options: [{name: backend, value: syscall-tracepoint}]
+  kprobes:
+  - call: sys_readv
+    syscall: true
+    return: true
+    args:
+    - {index: 0, type: int}
+    - {index: 1, type: char_iovec, returnCopy: true, sizeArgIndex: 3}
+    - {index: 2, type: int}
+    returnArg: {index: 0, type: long}
+"""))
+    with env.daemon() as daemon:
+        daemon.tetra("tracingpolicy", "add", file, timeout=60)
+
+        def use():
+            fd = os.open(source, os.O_RDONLY)
+            os.readv(fd, [bytearray(6), bytearray(6)])
+        (event,) = hits(daemon, "filled", child(use))
+        assert event["return"] == {"long_arg": "12"}, event
+        assert base64.b64decode(event["args"][1]["bytes_arg"]) == b"first,second", event
+
+
+@sensor
 def test_32_bit_calls(env):
     if not HAS_COMPAT:
         raise Skip("this kernel has no 32-bit calls of x86")
